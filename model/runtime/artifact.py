@@ -1,0 +1,99 @@
+"""What lies in the model folder: `model.joblib`, and `model.json` that describes it.
+
+Each file appears whole or not at all (T-42). The folder may also come from elsewhere:
+then there is one pickle of any name and no model.json.
+"""
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+import runtime
+from runtime.errors import ModelError
+
+ESTIMATOR = "model.joblib"
+DESCRIPTION = "model.json"
+PICKLES = (".joblib", ".pkl", ".pickle")
+PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
+
+
+def save(model_dir: Path, model: Any, description: dict[str, Any]) -> None:
+    """Write the estimator, then its description with the versions that made it."""
+    whole = {"runtime": runtime.__version__, "versions": _versions(), **description}
+    text = json.dumps(whole, indent=2, default=str, allow_nan=False)
+    _write(model_dir / ESTIMATOR, lambda file: joblib.dump(model, file))
+    _write(model_dir / DESCRIPTION, lambda file: file.write_text(text + "\n"))
+
+
+def load(model_dir: Path) -> Any:
+    """Load the fitted estimator: model.joblib, else the one pickle in the folder.
+
+    Raises: ModelError, which names the file.
+    """
+    file = _estimator(model_dir)
+    try:
+        return joblib.load(file)
+    except Exception as exc:  # pickles raise anything
+        message = f"cannot load {file}: {type(exc).__name__}: {exc}"
+        raise ModelError(message) from exc
+
+
+def describe(model_dir: Path) -> dict[str, Any] | None:
+    """Read model.json; None where the model came without one. Raises: ModelError."""
+    file = model_dir / DESCRIPTION
+    if not file.exists():
+        return None
+    try:
+        description = json.loads(file.read_bytes())
+        return {"columns": description["columns"], **description}
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        message = f"cannot read {file}: {type(exc).__name__}: {exc}"
+        raise ModelError(message) from exc
+
+
+def version_skew(description: dict[str, Any]) -> str | None:
+    """Say how scikit-learn differs from the one that fitted, by major.minor (X-29)."""
+    fitted = description.get("versions", {}).get("scikit-learn")
+    installed = version("scikit-learn")
+    if fitted is None or fitted.split(".")[:2] == installed.split(".")[:2]:
+        return None
+    return (
+        f"fitted with scikit-learn {fitted}, this image has {installed}: train again "
+        f"in this image, or set MODEL_VERSION_CHECK=warn"
+    )
+
+
+def _estimator(model_dir: Path) -> Path:
+    """Find the file of the estimator; hidden files and archives do not count (R-06)."""
+    found = sorted(
+        file
+        for file in (model_dir.iterdir() if model_dir.is_dir() else ())
+        if file.suffix in PICKLES and not file.name.startswith(".")
+    )
+    if model_dir / ESTIMATOR in found:
+        return model_dir / ESTIMATOR
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(file.name for file in found) or f"none of *{', *'.join(PICKLES)}"
+    message = f"no {ESTIMATOR} in {model_dir}, and no single pickle instead: {names}"
+    raise ModelError(message)
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}
+
+
+def _write(file: Path, write: Any) -> None:
+    """Write a file beside its place, then move it there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        write(partial)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,90 @@
+"""The last step of a training job, in a fresh process: can this folder be served.
+
+`python -m runtime.check predictor:Predictor MODEL_DIR ROWS.csv` loads the folder as
+`serve` does, predicts the rows together and one by one, and compares. What fails ends
+with a sentence that repairs it, on the last line of stderr.
+"""
+
+import importlib
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime import formats
+from runtime.errors import Error, ModelError
+from runtime.formats import Outputs
+from runtime.model import Model
+
+_PICKLED_IN_TRAIN = re.compile(r"get attribute '(\w+)' on <module '__main__'")
+
+
+def check(model: Model, body: bytes) -> None:
+    """Predict the warm-up row, and the rows of a CSV body together and one by one.
+
+    Raises: Error.
+    """
+    model.start()
+    model.warm_up()
+    if not body or hasattr(model.predictor, "decode"):
+        return
+    rows = model.rows(body, formats.CSV)
+    together = model.predict(rows)
+    for name in formats.FORMATS:
+        formats.encode(together, name)
+    if model.batchable:
+        for number in range(len(rows)):
+            _compare(together, model.predict(rows.iloc[[number]]), number)
+
+
+def _compare(together: Outputs, alone: Outputs, number: int) -> None:
+    for name, values in together.columns.items():
+        among, single = values[number], alone.columns[name][0]
+        if not _same(among, single):
+            message = (
+                f"row {number + 1} gets {name} {single!r} alone, but {among!r} among "
+                "other rows: let predict treat each row by itself, or set "
+                "batchable = False in Predictor"
+            )
+            raise ModelError(message)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compare answers; numbers may differ as much as the order of sums lets them."""
+    try:
+        return bool(np.allclose(one, other, rtol=1e-5, atol=1e-8, equal_nan=True))
+    except TypeError:
+        return bool(one == other)
+
+
+def _sentence(exc: Error) -> str:
+    cause = exc.__cause__
+    pickled = _PICKLED_IN_TRAIN.search(str(cause))
+    if pickled:
+        name = pickled[1]
+        return (
+            f"{name} is defined in train, where no other program finds it: move it to "
+            f"a module beside train, say features.py, and `from features import {name}`"
+        )
+    if cause is not None and not isinstance(exc, ModelError):
+        return f"predict failed in a fresh process: {type(cause).__name__}: {cause}"
+    return f"the saved model cannot be served: {exc}"
+
+
+def main(predictor: str, model_dir: str, rows: str) -> None:
+    """Check a model folder; the class to check it with is handed in by name."""
+    logging.basicConfig(level=logging.WARNING)
+    module, _, name = predictor.partition(":")
+    kind = getattr(importlib.import_module(module), name)
+    try:
+        check(Model.load(Path(model_dir), kind), Path(rows).read_bytes())
+    except Error as exc:
+        logging.getLogger("check").exception("the model folder was refused")
+        sys.exit(" ".join(_sentence(exc).split()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

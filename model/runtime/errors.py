@@ -1,0 +1,119 @@
+"""What can go wrong, and whose turn it is to act.
+
+Error: its text is a sentence for people
+├── ClientError            training: the data or the hyperparameters are wrong
+├── ModelError             the model folder cannot be served: the process ends
+├── ThreadsLeft            loading left threads behind: it must not precede a fork
+├── SettingsError          an environment variable is wrong: the process ends
+└── RequestError           serving: one request fails, with a status (H-24, H-25)
+    ├── BadInput           400  the rows
+    ├── NotAcceptable      406  the Accept header
+    ├── PayloadTooLarge    413  the size of the body
+    ├── UnsupportedType    415  the Content-Type header
+    ├── PredictionFailed   500  ours: the text stays in the log
+    └── DeadlineExceeded   504  the time
+"""
+
+from dataclasses import asdict, dataclass
+
+
+class Error(Exception):
+    """Any error whose text is a sentence for people."""
+
+
+class ClientError(Error):
+    """The owner of the training job can repair this: data or hyperparameters."""
+
+
+class ModelError(Error):
+    """The files in the model folder cannot be served as they are."""
+
+
+class ThreadsLeft(Error):
+    """Loading the model left threads behind; a forked worker lacks them (X-09)."""
+
+
+class SettingsError(Error):
+    """One or more environment variables have values that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a body. Rows count from 1."""
+
+    message: str
+    row: int | None = None
+    column: str | int | None = None
+
+    def __str__(self) -> str:
+        """Say where, then what."""
+        where = [] if self.row is None else [f"row {self.row}"]
+        if self.column is not None:
+            where.append(f"column {self.column!r}")
+        return f"{', '.join(where)}: {self.message}" if where else self.message
+
+
+class RequestError(Error):
+    """One request cannot be answered. `code` never changes, the sentence may."""
+
+    status = 500
+    code = "internal_error"
+
+    def body(self) -> dict[str, object]:
+        """Give the fields of the JSON object that the caller sees."""
+        return {"code": self.code, "message": str(self)}
+
+
+class BadInput(RequestError):
+    """The rows are wrong: raise it in `predict`, and its text reaches the caller."""
+
+    status = 400
+    code = "bad_input"
+
+    def __init__(
+        self,
+        message: str,
+        row: int | None = None,
+        column: str | int | None = None,
+        more: tuple[Problem, ...] = (),
+    ) -> None:
+        self.problems = (Problem(message, row, column), *more)
+        super().__init__(str(self.problems[0]))
+
+    def body(self) -> dict[str, object]:
+        """Add every problem with its row and column."""
+        return {**super().body(), "problems": [asdict(p) for p in self.problems]}
+
+
+class NotAcceptable(RequestError):
+    """No media type of the Accept header can be written."""
+
+    status = 406
+    code = "not_acceptable"
+
+
+class PayloadTooLarge(RequestError):
+    """The body is larger than this server takes."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class UnsupportedType(RequestError):
+    """The Content-Type header names a type that cannot be read."""
+
+    status = 415
+    code = "unsupported_type"
+
+
+class PredictionFailed(RequestError):
+    """`predict` raised, or its answer does not fit the rows. The cause is logged."""
+
+    code = "prediction_failed"
+
+
+class DeadlineExceeded(RequestError):
+    """The answer was not ready in time."""
+
+    status = 504
+    code = "deadline_exceeded"

@@ -1,0 +1,84 @@
+"""SageMaker's strings -> the types that the owner declared (T-13, T-15)."""
+
+import json
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from runtime.errors import ClientError
+
+Declared = TypeVar("Declared", bound=BaseModel)
+_SPELLINGS = {"True": True, "False": False, "None": None}
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read hyperparameters.json; no file means no hyperparameters (T-13).
+
+    Raises: ClientError.
+    """
+    try:
+        raw = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as exc:
+        message = f"cannot read {file}: {exc}"
+        raise ClientError(message) from exc
+    if not isinstance(raw, dict):
+        message = f'{file} is to be one object, {{"name": "value", ...}}'
+        raise ClientError(message)
+    return raw
+
+
+def parse(raw: dict[str, Any], declared: type[Declared]) -> Declared:
+    """Turn strings into declared values; keys of the SDK and the tuner are left out.
+
+    Raises: ClientError, with a line for each value that is wrong.
+    """
+    ours = {k: v for k, v in raw.items() if not k.startswith(("_", "sagemaker_"))}
+    for name in ours:
+        if name not in declared.model_fields:
+            raise ClientError(_unknown(name, declared))
+    values = {
+        k: _decode(v, declared.model_fields[k].annotation) for k, v in ours.items()
+    }
+    try:
+        return declared.model_validate(values)
+    except ValidationError as exc:
+        lines = [
+            f"hyperparameter {'.'.join(map(str, e['loc']))}"
+            f"={ours.get(str(e['loc'][0]) if e['loc'] else '')!r}: {e['msg']}"
+            for e in exc.errors(include_url=False)
+        ]
+        raise ClientError("\n".join(lines)) from exc
+
+
+def _decode(value: Any, annotation: Any) -> Any:
+    """Undo the SDK's encodings: a text field unwraps a JSON string and nothing else."""
+    if not isinstance(value, str):
+        return value
+    if value in _SPELLINGS and not _is_text(annotation):
+        return _SPELLINGS[value]
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return value
+    return decoded if isinstance(decoded, str) or not _is_text(annotation) else value
+
+
+def _is_text(annotation: Any) -> bool:
+    """Say whether a field holds text only: str, a Literal of texts, or None besides."""
+    if get_origin(annotation) is Literal:
+        return all(isinstance(choice, str) for choice in get_args(annotation))
+    members = [a for a in get_args(annotation) if a is not type(None)]
+    if members:
+        return all(_is_text(member) for member in members)
+    return annotation is str
+
+
+def _unknown(name: str, declared: type[BaseModel]) -> str:
+    near = get_close_matches(name, declared.model_fields, n=1)
+    known = ", ".join(declared.model_fields)
+    guess = f"did you mean {near[0]!r}?" if near else f"known: {known}"
+    return f"unknown hyperparameter {name!r}: {guess}"

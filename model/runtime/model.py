@@ -1,0 +1,192 @@
+"""A model as it is served: the owner's Predictor, its schema, its formats."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from runtime import artifact, formats
+from runtime.errors import ModelError, PredictionFailed, RequestError, ThreadsLeft
+from runtime.formats import Outputs
+from runtime.schema import Schema, untyped
+
+log = logging.getLogger("serve")
+_TASKS = Path("/proc/self/task")
+
+
+class Predictor(Protocol):
+    """What `predictor.py` has to offer; all else that `Model` looks for is optional."""
+
+    def __init__(self, model_dir: Path) -> None:
+        """Load the model's files: once for each model, never for each request."""
+
+    def predict(self, rows: pd.DataFrame) -> Any:
+        """Give one answer per row of `(n_rows, n_features)`."""
+
+
+class Model:
+    """One loaded model. `answer` may raise any RequestError."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        columns: list[dict[str, Any]] | None,
+    ) -> None:
+        self.predictor = predictor
+        self.schema = _schema(predictor, columns)
+        self.batchable: bool = getattr(predictor, "batchable", True)
+
+    @classmethod
+    def load(
+        cls, model_dir: Path, kind: type[Predictor], version_check: str = "fail"
+    ) -> "Model":
+        """Load the model folder through the owner's Predictor.
+
+        Raises: ModelError, in one sentence with the file that is at fault.
+        """
+        started = time.monotonic()
+        description = artifact.describe(model_dir)
+        skew = version_check != "off" and artifact.version_skew(description or {})
+        if skew and version_check == "fail":
+            message = f"{model_dir / artifact.DESCRIPTION}: {skew}"
+            raise ModelError(message)
+        if skew:
+            log.warning("%s", skew)
+        if description is None:
+            log.info("no model.json: no check of types or versions, no warm-up row")
+        model = cls(_construct(kind, model_dir), (description or {}).get("columns"))
+        log.info("loaded %s in %.2f s", model_dir, time.monotonic() - started)
+        return model
+
+    def start(self) -> None:
+        """Run once in each worker, after the fork: the owner's clients and sockets."""
+        if hasattr(self.predictor, "start"):
+            self.predictor.start()
+
+    def healthy(self) -> bool:
+        """Ask the owner's `healthy`, where there is one; it has to answer at once."""
+        return bool(getattr(self.predictor, "healthy", lambda: True)())
+
+    def warm_up(self) -> None:
+        """Predict one synthetic row, so that `/ping` tells the truth (H-15)."""
+        example = getattr(self.predictor, "example", None)
+        if example is not None:
+            rows = pd.DataFrame([example] if isinstance(example, dict) else example)
+            self.predict(rows)
+        elif self.schema is not None and self.schema.typed:
+            self.predict(self.schema.example())
+
+    def answer(
+        self, body: bytes, content_type: str, accept: str, default_accept: str
+    ) -> tuple[bytes, str]:
+        """Answer one body: decode, predict, encode. Returns: the answer and its type.
+
+        The owner's `decode` and `encode`, where there are any, stand in for ours.
+        Raises: RequestError.
+        """
+        encode = getattr(self.predictor, "encode", None)
+        chosen = "" if encode else formats.choose(accept, default_accept)
+        rows = self.rows(body, content_type)
+        if encode:
+            with _owners_code():
+                answer, media_type = encode(self.predictor.predict(rows), accept)
+            return answer, media_type
+        return formats.encode(self.predict(rows), chosen), chosen
+
+    def rows(self, body: bytes, content_type: str) -> Any:
+        """Read the rows of a body as they were in `fit`. Raises: RequestError."""
+        if hasattr(self.predictor, "decode"):
+            with _owners_code():
+                return self.predictor.decode(body, formats.media_type(content_type))
+        table = formats.decode(body, content_type)
+        return untyped(table) if self.schema is None else self.schema.frame(table)
+
+    def predict(self, rows: Any) -> Outputs:
+        """Predict, and refuse an answer that does not fit the rows.
+
+        Raises: BadInput if the owner's code does, else PredictionFailed.
+        """
+        with _owners_code():
+            outputs = _outputs(self.predictor.predict(rows))
+            for name, values in outputs.columns.items():
+                if len(values) != len(rows):
+                    message = f"{len(values)} answers to {len(rows)} rows, in {name!r}"
+                    raise ValueError(message)
+        return outputs
+
+
+@contextlib.contextmanager
+def _owners_code() -> Iterator[None]:
+    """Keep what the owner's code raises out of the answer, but for a RequestError."""
+    try:
+        yield
+    except RequestError:
+        raise
+    except Exception as exc:
+        message = "the model failed on these rows; the log has the reason"
+        raise PredictionFailed(message) from exc
+
+
+@contextlib.contextmanager
+def unthreaded() -> Iterator[None]:
+    """Refuse a block of code that leaves threads behind: it must not precede a fork.
+
+    A forked child has none of them, and native libraries wait for them for ever
+    (X-09). Import first what starts threads by itself. Raises: ThreadsLeft.
+    """
+    before = _thread_count()
+    yield
+    left = _thread_count() - before
+    if left > 0:
+        message = f"loading the model left {left} threads behind"
+        raise ThreadsLeft(message)
+
+
+def _thread_count() -> int:
+    return len(list(_TASKS.iterdir())) if _TASKS.exists() else 0
+
+
+def _construct(kind: type[Predictor], model_dir: Path) -> Predictor:
+    try:
+        return kind(model_dir)
+    except ModelError:
+        raise
+    except Exception as exc:
+        log.debug("Predictor failed", exc_info=True)
+        message = f"Predictor({model_dir}) failed: {type(exc).__name__}: {exc}"
+        raise ModelError(message) from exc
+
+
+def _schema(
+    predictor: Predictor, columns: list[dict[str, Any]] | None
+) -> Schema | None:
+    """Find the schema: the owner's word, model.json, or the estimator's own names."""
+    if hasattr(predictor, "schema"):
+        return predictor.schema  # None: no check of the rows
+    if columns is not None:
+        return Schema.from_json(columns)
+    estimator = getattr(predictor, "model", None)
+    if (names := getattr(estimator, "feature_names_in_", None)) is not None:
+        return Schema.of_names(map(str, names))
+    if (width := getattr(estimator, "n_features_in_", None)) is not None:
+        return Schema.of_names(range(width))
+    return None
+
+
+def _outputs(answer: Any) -> Outputs:
+    """Turn what `predict` gave into columns of plain values."""
+    if isinstance(answer, pd.DataFrame):
+        answer = {str(name): answer[name] for name in answer}
+    if isinstance(answer, dict):
+        return Outputs({name: _plain(v) for name, v in answer.items()}, named=True)
+    return Outputs({"prediction": _plain(answer)}, named=False)
+
+
+def _plain(values: Any) -> list[Any]:
+    """Make a list of Python's own values of an array, a Series or a list."""
+    plain = values if isinstance(values, list) else values.tolist()
+    return [value.tolist() if hasattr(value, "tolist") else value for value in plain]

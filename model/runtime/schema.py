@@ -1,0 +1,191 @@
+"""Columns, types, categories: taken from X at training, enforced at serving.
+
+A value gets the dtype that its column had in `fit`, or the request fails with the row
+and the column named: no value is ever rewritten.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from runtime import cells
+from runtime.errors import BadInput, ClientError, Problem
+from runtime.formats import Table
+
+MAX_CATEGORIES = 100  # a text column with more distinct values is free text
+MAX_PROBLEMS = 10  # reported in one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of X. `dtype` is pandas' name, or "any" where nothing is known."""
+
+    name: str | int
+    dtype: str
+    example: Any = None
+    categories: tuple[str, ...] = ()
+
+    @classmethod
+    def learn(cls, values: "pd.Series[Any]") -> Self:
+        """Describe a column of X; the example is synthetic: a median, or a mode.
+
+        Raises: ClientError for a name or a type that no request can spell.
+        """
+        name, dtype = _checked(values)
+        if pd.api.types.is_bool_dtype(values.dtype):
+            return cls(name, dtype, bool(values.mode().iloc[0]))
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            median = float(values.median())
+            return cls(name, dtype, round(median) if "int" in dtype.lower() else median)
+        counts = values.value_counts()
+        if len(counts) >= MAX_CATEGORIES and dtype != "category":
+            return cls(name, dtype, "text")
+        return cls(name, dtype, str(counts.index[0]), tuple(sorted(counts.index)))
+
+    def parse(self, raw: Iterable[Any], problems: list[Problem]) -> Any:
+        """Read cells into an array of this column's dtype; note what is wrong.
+
+        Returns: `(n_rows,)`, or None where there are problems.
+        """
+        values = []
+        for row, cell in enumerate(raw, 1):
+            try:
+                values.append(self._value(cell))
+            except (ValueError, OverflowError) as exc:
+                if len(problems) < MAX_PROBLEMS:
+                    problems.append(Problem(str(exc), row, self.name))
+        return None if problems else self._array(values)
+
+    def _value(self, cell: Any) -> Any:
+        value = cells.reader(self.dtype)(cell)  # type: ignore[misc]  # learn has checked
+        if self.dtype == "category" and value not in (*self.categories, cells.NAN):
+            raise ValueError(cells.expected(f"one of {_listed(self.categories)}", cell))
+        return value
+
+    def _array(self, values: list[Any]) -> Any:
+        if self.dtype == "any":
+            return _inferred(values)
+        if self.dtype == "category":
+            return pd.Categorical(values, categories=list(self.categories))
+        if self.dtype.lower().startswith("bool"):
+            return np.array(values, dtype=object if None in values else bool)
+        if self.dtype.startswith(("str", "object")):
+            return pd.array(values, dtype=self.dtype)  # type: ignore[call-overload]
+        array = np.array(values)
+        if "int" in self.dtype.lower() and array.dtype.kind == "i":
+            return array  # 64 bits, also for a narrower column: nothing wraps round
+        return array.astype("float32" if self.dtype.lower() == "float32" else "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of X, in the order of `fit`."""
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def learn(cls, X: Any) -> Self:
+        """Take the schema of X, `(n_rows, n_features)`. Raises: ClientError."""
+        frame = pd.DataFrame(X)
+        return cls(tuple(Column.learn(frame[name]) for name in frame))
+
+    @classmethod
+    def of_names(cls, names: Iterable[Any]) -> Self:
+        """Make a schema of names alone: order is enforced, types are as they look."""
+        return cls(tuple(Column(name, "any") for name in names))
+
+    @classmethod
+    def from_json(cls, columns: list[dict[str, Any]]) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(
+            tuple(
+                Column(**{**c, "categories": tuple(c["categories"])}) for c in columns
+            )
+        )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Give plain values for model.json."""
+        fields = ("name", "dtype", "example", "categories")
+        return [{key: getattr(c, key) for key in fields} for c in self.columns]
+
+    @property
+    def typed(self) -> bool:
+        """Say whether `example` can make a row: the types were taken at training."""
+        return all(column.dtype != "any" for column in self.columns)
+
+    def example(self) -> pd.DataFrame:
+        """Make one synthetic row: medians and most frequent categories."""
+        row = {column.name: [column.example] for column in self.columns}
+        return self.frame(Table(row, 1, named=True))
+
+    def frame(self, table: Table) -> pd.DataFrame:
+        """Give the rows as they were in `fit`: names, order and types.
+
+        Returns: `(n_rows, n_features)`. Raises: BadInput, with the first problems.
+        """
+        columns = self._by_name(table) if table.named else self._by_position(table)
+        problems: list[Problem] = []
+        arrays = {
+            column.name: column.parse(raw, problems)
+            for column, raw in zip(self.columns, columns, strict=True)
+        }
+        if problems:
+            first, *more = sorted(problems, key=lambda p: p.row or 0)
+            raise BadInput(first.message, first.row, first.column, tuple(more))
+        return pd.DataFrame(arrays)
+
+    def _by_name(self, table: Table) -> list[list[Any]]:
+        names = [column.name for column in self.columns]
+        absent = [name for name in names if name not in table.columns]
+        if absent:
+            message = f"missing: {_listed(absent)}; expected {_listed(names)}"
+            raise BadInput(message, column=absent[0])
+        return [table.columns[name] for name in names]
+
+    def _by_position(self, table: Table) -> list[list[Any]]:
+        given, wanted = len(table.columns), len(self.columns)
+        if given != wanted:
+            names = _listed(column.name for column in self.columns)
+            message = f"{given} columns, expected {wanted}: {names}"
+            raise BadInput(message)
+        return list(table.columns.values())
+
+
+def untyped(table: Table) -> pd.DataFrame:
+    """Give the rows of a table that no schema describes: types are as they look."""
+    return Schema.of_names(table.columns).frame(table)
+
+
+def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
+    """Give name and dtype of a column that a request can spell."""
+    name, dtype = values.name, str(values.dtype)
+    if not isinstance(name, str | int):
+        message = f"column {name!r}: a column's name is to be text"
+        raise ClientError(message)
+    if cells.reader(dtype) is None:
+        message = f"column {name!r} has dtype {dtype}: fit on numbers or text"
+        raise ClientError(message)
+    if values.isna().all():
+        message = f"column {name!r} has no value in any row: leave it out"
+        raise ClientError(message)
+    if dtype in ("object", "category") and not values.dropna().map(type).eq(str).all():
+        message = (
+            f"column {name!r} mixes types: make it text, X[{name!r}].astype('str')"
+        )
+        raise ClientError(message)
+    return name, dtype
+
+
+def _inferred(values: list[Any]) -> Any:
+    """Make numbers of a column in which every cell is one, else text."""
+    try:
+        return np.array([cells.number(value) for value in values], dtype=float)
+    except ValueError:
+        return pd.array([cells.string(value) for value in values], dtype="str")
+
+
+def _listed(names: Iterable[str | int]) -> str:
+    return ", ".join(map(str, names))

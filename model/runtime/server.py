@@ -1,0 +1,30 @@
+"""gunicorn's configuration, as plain assignments. `serve` has checked the settings."""
+
+import os
+from pathlib import Path
+
+from runtime.settings import Settings
+from runtime.sizing import Budget
+
+_settings = Settings.read()
+
+wsgi_app = "main:create()"
+chdir = str(Path(__file__).parents[1])  # `main` and `predictor` come from there only
+bind = f"0.0.0.0:{_settings.port}"  # H-09
+backlog = 2048  # connections wait here, accepted within 250 ms (H-10)
+
+worker_class = "uvicorn_worker.UvicornWorker"
+workers = Budget.measure(_settings.workers).workers
+preload_app = _settings.preload  # one copy of the model for all workers
+# Of a worker's event loop, not of a request: a worker that shows no sign of life.
+timeout = 60
+graceful_timeout = 22  # SageMaker sends SIGKILL 30 s after SIGTERM (H-03, X-03)
+keepalive = 75  # longer than a client's pause between two requests
+
+# The heartbeat's file: in memory where there is such a place (X-11, H-45).
+_memory = Path("/dev/shm")  # noqa: S108 -- gunicorn makes the file and unlinks it  # noqa: S108 -- gunicorn makes the file, unlinked at once
+worker_tmp_dir = str(_memory) if os.access(_memory, os.W_OK | os.X_OK) else None
+control_socket_disable = True  # it would write to $HOME (X-34)
+
+errorlog = "-"
+accesslog = None  # a ping every few seconds says nothing (X-44)

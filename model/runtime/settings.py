@@ -1,0 +1,128 @@
+"""Every serving variable, read once; all wrong values are reported together (H-74)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from runtime.errors import SettingsError
+from runtime.formats import FORMATS, media_type
+
+
+def _names(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseModel):
+    """How this container serves. The first name of a variable that is set wins."""
+
+    model_config = ConfigDict(frozen=True)
+
+    base_dir: Path = Field(
+        Path("/opt/ml"),
+        validation_alias=_names("SAGEMAKER_BASE_DIR"),
+        description="absolute folder in the place of `/opt/ml`",
+    )
+    port: int = Field(
+        8080,
+        ge=1,
+        le=65535,
+        validation_alias=_names("SAGEMAKER_BIND_TO_PORT"),
+        description="port to listen on",
+    )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        validation_alias=_names(
+            "SAGEMAKER_MODEL_SERVER_WORKERS", "MODEL_SERVER_WORKERS"
+        ),
+        description="worker processes; unset: one a CPU, each with 1 GiB of memory",
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        validation_alias=_names("MODEL_SERVER_THREADS", "OMP_NUM_THREADS"),
+        description="threads of native code in each worker; unset: CPUs / workers",
+    )
+    timeout: float = Field(
+        60,
+        gt=0,
+        validation_alias=_names(
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS",
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT",
+            "MODEL_SERVER_TIMEOUT",
+        ),
+        description="seconds until a request is answered 504",
+    )
+    max_payload_mb: float = Field(
+        25,
+        ge=0,
+        validation_alias=_names("SAGEMAKER_MAX_PAYLOAD_IN_MB"),
+        description="largest body in MB, over it 413; 0: no limit",
+    )
+    default_accept: str = Field(
+        "application/json",
+        validation_alias=_names("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
+        description="media type of the answer when the request names none",
+    )
+    preload: bool = Field(
+        default=True,
+        validation_alias=_names("MODEL_PRELOAD"),
+        description="load the model once, before the workers fork, where safe",
+    )
+    version_check: Literal["fail", "warn", "off"] = Field(
+        "fail",
+        validation_alias=_names("MODEL_VERSION_CHECK"),
+        description="what to do with a model of another scikit-learn version",
+    )
+    log_level: int = Field(
+        20,
+        validation_alias=_names("SAGEMAKER_CONTAINER_LOG_LEVEL"),
+        description="Python's number: 10 debug, 20 info, 30 warning, 40 error",
+    )
+
+    @field_validator("base_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        if not folder.is_absolute():
+            msg = "should be an absolute path"
+            raise ValueError(msg)
+        return folder
+
+    @field_validator("default_accept")
+    @classmethod
+    def _writable(cls, name: str) -> str:
+        if media_type(name) not in FORMATS:
+            msg = f"should be one of {', '.join(FORMATS)}"
+            raise ValueError(msg)
+        return media_type(name)
+
+    @property
+    def model_dir(self) -> Path:
+        """The folder with the model's files (H-27)."""
+        return self.base_dir / "model"
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the variables; one that is set to nothing counts as not set.
+
+        Raises: SettingsError, with a line for each wrong value.
+        """
+        given = {name: value for name, value in environ.items() if value.strip()}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as exc:
+            lines = [
+                f"{e['loc'][0]}={e['input']!r}: {e['msg']}"
+                for e in exc.errors(include_url=False)
+            ]
+            raise SettingsError("\n".join(lines)) from exc

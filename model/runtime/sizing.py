@@ -1,0 +1,81 @@
+"""What this container really has, not what its host has: CPUs, memory, threads.
+
+Traps: X-05 (memory), X-06 (CPUs of the host), X-08 (threads times workers).
+"""
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+MEMORY_PER_WORKER = 2**30  # bytes; serverless with 1 GB gets one worker (H-42)
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Worker processes and, for each, threads of native code: a share of the CPUs."""
+
+    workers: int
+    threads: int
+
+    @classmethod
+    def measure(
+        cls,
+        workers: int | None = None,
+        threads: int | None = None,
+        cgroup: Path = _CGROUP,
+    ) -> "Budget":
+        """Divide CPUs and memory among workers; given numbers are obeyed."""
+        cpus = cpu_count(cgroup)
+        if workers is None:
+            workers = max(1, min(cpus, memory_limit(cgroup) // MEMORY_PER_WORKER))
+        return cls(workers, threads or max(1, cpus // workers))
+
+
+def cpu_count(cgroup: Path = _CGROUP) -> int:
+    """Count the CPUs that this process may use: affinity and cgroup quota."""
+    if hasattr(os, "sched_getaffinity"):
+        usable = len(os.sched_getaffinity(0))
+    else:
+        usable = os.cpu_count() or 1
+    return max(1, math.ceil(min(usable, _quota(cgroup))))
+
+
+def _quota(cgroup: Path) -> float:
+    """Give the CPU quota in CPUs, infinity without one: cgroup v2, then v1."""
+    words = _words(cgroup / "cpu.max") or [
+        *_words(cgroup / "cpu/cpu.cfs_quota_us"),
+        *_words(cgroup / "cpu/cpu.cfs_period_us"),
+    ]
+    if len(words) != 2 or words[0] in ("max", "-1"):  # noqa: PLR2004 -- quota, period
+        return math.inf
+    return int(words[0]) / int(words[1])
+
+
+def memory_limit(cgroup: Path = _CGROUP) -> int:
+    """Give the bytes of memory that this container may use."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        limits += [int(word) for word in _words(cgroup / name) if word != "max"]
+    return min(limits)
+
+
+def _words(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except OSError:
+        return []
+
+
+def limit_threads(budget: Budget) -> None:
+    """Keep native libraries to one thread until the workers have forked (X-09).
+
+    Call it before numpy is imported. Each worker raises the limit to its budget in
+    the thread that predicts; joblib's `n_jobs=-1` means the budget from the start.
+    """
+    os.environ["MODEL_SERVER_THREADS"] = str(budget.threads)
+    os.environ["LOKY_MAX_CPU_COUNT"] = str(budget.threads)
+    for name in THREAD_VARIABLES:
+        os.environ[name] = "1"

@@ -1,0 +1,1 @@
+"""The owner's pattern: train as SageMaker would, then ask for predictions."""
