@@ -19,7 +19,10 @@ root="$(mktemp -d)"
 trap 'rm -rf "${root}"' EXIT
 debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
     trixie "${root}" >"${root}.log" 2>&1 ||
-    { tail -n 20 "${root}.log" >&2; exit 1; }
+    {
+        tail -n 20 "${root}.log" >&2
+        exit 1
+    }
 rm -f "${root}.log"
 rm -rf "${root}"/var/cache/apt/archives/*.deb "${root}"/var/lib/apt/lists/*
 # Of this machine: the certificates that its way to PyPI needs.

@@ -28,8 +28,8 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     for file, frame in zip(files, frames, strict=True):
         if list(frame) != list(frames[0]):
             message = (
-                f"{_name(file, folder)} has the columns {', '.join(frame)}, but "
-                f"{_name(files[0], folder)} has {', '.join(frames[0])}"
+                f"{_name(file, folder)} has the columns {', '.join(map(str, frame))}, "
+                f"but {_name(files[0], folder)} has {', '.join(map(str, frames[0]))}"
             )
             raise ClientError(message)
     return pd.concat(frames, ignore_index=True)
@@ -70,7 +70,7 @@ def _read_file(file: Path, folder: Path, options: dict[str, Any]) -> pd.DataFram
         message = f"{_name(file, folder)} is not CSV: give it a name that ends in .csv"
         raise ClientError(message)
     try:
-        frame = pd.read_csv(file, **_OPTIONS | options)
+        frame: pd.DataFrame = pd.read_csv(file, **_OPTIONS | options)
     except (OSError, ValueError) as exc:  # pandas' parser errors are ValueErrors
         message = f"cannot read {_name(file, folder)}: {exc}".strip()
         raise ClientError(message) from exc

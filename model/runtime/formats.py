@@ -22,7 +22,7 @@ class Table:
     `columns` has names for keys where the body gives names, else positions from 0.
     """
 
-    columns: dict[str, list[Any]] | dict[int, list[Any]]
+    columns: dict[Any, list[Any]]
     n_rows: int
     named: bool
 
@@ -77,7 +77,7 @@ class Csv:
         """Write a line a row, no header; lists are quoted JSON (F-11)."""
         columns = list(outputs.columns.values())
         if not outputs.named and _holds_lists(columns[0]):
-            columns = list(zip(*columns[0], strict=True))
+            columns = [list(column) for column in zip(*columns[0], strict=True)]
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows(zip(*map(_csv_cells, columns), strict=True))

@@ -166,7 +166,8 @@ def _schema(
 ) -> Schema | None:
     """Find the schema: the owner's word, model.json, or the estimator's own names."""
     if hasattr(predictor, "schema"):
-        return predictor.schema  # None: no check of the rows
+        given: Schema | None = predictor.schema  # None: no check of the rows
+        return given
     if columns is not None:
         return Schema.from_json(columns)
     estimator = getattr(predictor, "model", None)

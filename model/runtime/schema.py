@@ -171,7 +171,9 @@ def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
     if values.isna().all():
         message = f"column {name!r} has no value in any row: leave it out"
         raise ClientError(message)
-    if dtype in ("object", "category") and not values.dropna().map(type).eq(str).all():
+    if dtype in ("object", "category") and not all(
+        isinstance(value, str) for value in values.dropna()
+    ):
         message = (
             f"column {name!r} mixes types: make it text, X[{name!r}].astype('str')"
         )

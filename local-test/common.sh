@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# What the scripts of this folder share: Docker or a virtual environment, image, port.
+# Sourced, not run. bash 3.2 and BSD tools are enough.
+set -euo pipefail
+shopt -s inherit_errexit 2>/dev/null || true # newer than bash 3.2
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+root="$(dirname "${here}")"
+# shellcheck disable=SC2034 # the scripts that source this use it
+test_dir="${here}/test-dir"
+port="${PORT:-8080}"
+mode="auto" # docker, native, or whichever there is
+image=""    # given by name, or built from the checkout
+
+die() {
+    echo "$(basename "${0}"): ${1}" >&2
+    exit "${2:-1}"
+}
+
+usage() { # usage: usage TEXT
+    echo "usage: ${1}" >&2
+    exit 64
+}
+
+mode::choose() {
+    if [[ "${mode}" != "auto" ]]; then
+        return
+    fi
+    if docker info >/dev/null 2>&1; then
+        mode="docker"
+    else
+        mode="native"
+        echo "no Docker engine answers: the same programs run in the environment .venv" >&2
+    fi
+}
+
+# Builds the image, unless one was named: an edit of the code is never forgotten.
+image::ensure() {
+    if [[ -n "${image}" ]]; then
+        docker image inspect "${image}" >/dev/null 2>&1 ||
+            die "there is no image ${image}: build it, docker build --tag ${image} ${root}"
+        return
+    fi
+    image="sagemaker-model:local"
+    local buildkit=0 log arguments=(--tag "${image}")
+    if docker buildx version >/dev/null 2>&1; then
+        buildkit=1
+    fi
+    if [[ -n "${BASE_IMAGE:-}" ]]; then
+        arguments+=(--build-arg "BASE_IMAGE=${BASE_IMAGE}")
+    fi
+    log="$(mktemp)"
+    echo "building ${image} (the first time takes a minute or two)" >&2
+    if ! DOCKER_BUILDKIT="${buildkit}" docker build "${arguments[@]}" "${root}" >"${log}" 2>&1; then
+        tail -n 30 "${log}" >&2
+        rm -f "${log}"
+        die "the image was not built; repair the Dockerfile or requirements.in, then run this again"
+    fi
+    rm -f "${log}"
+}
+
+# Options for a container whose files belong to whoever called, not to root.
+# A rootless engine maps its root to the caller already.
+container::user() {
+    if docker info --format '{{.SecurityOptions}}' 2>/dev/null | grep -q rootless; then
+        return
+    fi
+    local user group
+    user="$(id -u)"
+    group="$(id -g)"
+    echo "--user=${user}:${group}"
+}
+
+# Makes .venv from requirements.txt, again when that has changed; sets `python`.
+native::ensure() {
+    local venv="${root}/.venv" candidate found="" wheels=()
+    python="${venv}/bin/python"
+    if cmp -s "${root}/requirements.txt" "${venv}/requirements.txt"; then
+        return
+    fi
+    for candidate in python3.13 python3.12 python3.11 python3; do
+        if "${candidate}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            found="${candidate}"
+            break
+        fi
+    done
+    [[ -n "${found}" ]] || die "Python 3.11 or newer is needed: install it, or start Docker"
+    echo "making the environment .venv (once, a minute or two)" >&2
+    rm -rf "${venv}"
+    "${found}" -m venv "${venv}" || die "cannot make ${venv}: ${found} -m venv failed"
+    [[ ! -d "${root}/wheels" ]] || wheels=(--find-links "${root}/wheels")
+    "${python}" -m pip install --quiet --disable-pip-version-check \
+        ${wheels[@]+"${wheels[@]}"} --requirement "${root}/requirements.txt" ||
+        die "the packages were not installed; run: ${python} -m pip install -r requirements.txt"
+    cp "${root}/requirements.txt" "${venv}/requirements.txt"
+}
+
+port::require_free() {
+    if (: <"/dev/tcp/127.0.0.1/${port}") 2>/dev/null; then
+        die "port ${port} is in use: stop what listens there, or choose another, PORT=8081 ${0}"
+    fi
+}
+
+folder::absolute() { # usage: folder::absolute PATH
+    (cd "${1}" 2>/dev/null && pwd) || die "there is no folder ${1}"
+}

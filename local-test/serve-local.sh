@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Serves a model as a SageMaker endpoint does, on http://localhost:8080, until Ctrl-C.
+#
+# Usage: local-test/serve-local.sh [image] [--model FOLDER|FILE.tar.gz] [--docker|--native]
+#   image          use this image as it is; without it the image is built first
+#   --model        another model than local-test/test-dir/model, also packed
+#   --docker, --native  force a container, or the environment .venv
+#   PORT=8081      another port; variables of the server (README) are passed on
+#
+# Example: local-test/serve-local.sh --model ~/Downloads/model.tar.gz
+# shellcheck source=local-test/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+model="${test_dir}/model"
+while [[ $# -gt 0 ]]; do
+    case "${1}" in
+        --model)
+            model="${2:?--model needs a folder or a .tar.gz}"
+            shift
+            ;;
+        --docker | --native) mode="${1#--}" ;;
+        -*) usage "$(basename "${0}") [image] [--model FOLDER|FILE.tar.gz] [--docker|--native]" ;;
+        *) image="${1}" ;;
+    esac
+    shift
+done
+
+# Puts the model into `base`, as SageMaker has unpacked it before the container starts.
+model::mount() {
+    if [[ -f "${model}" ]]; then
+        mkdir "${base}/model"
+        tar -xzf "${model}" -C "${base}/model" || die "${model} is not a .tar.gz"
+        model="${base}/model"
+    else
+        model="$(folder::absolute "${model}")"
+        ln -s "${model}" "${base}/model"
+    fi
+    local files
+    files="$(ls "${model}")"
+    [[ -n "${files}" ]] ||
+        die "there is no model in ${model}: train one, local-test/train-local.sh"
+}
+
+# shellcheck disable=SC2329 # called by the name of the mode
+serve::docker() {
+    image::ensure
+    local arguments=(--rm --publish "${port}:8080" --volume "${model}:/opt/ml/model:ro")
+    local user name names
+    user="$(container::user)"
+    [[ -z "${user}" ]] || arguments+=("${user}")
+    names="$(env | sed -n -E 's/^((MODEL|SAGEMAKER)_[A-Z_]*)=.*/\1/p')"
+    for name in ${names}; do
+        case "${name}" in
+            SAGEMAKER_BASE_DIR | SAGEMAKER_BIND_TO_PORT) ;; # of this machine
+            *) arguments+=(--env "${name}") ;;
+        esac
+    done
+    docker run "${arguments[@]}" "${image}" serve &
+}
+
+# shellcheck disable=SC2329 # called by the name of the mode
+serve::native() {
+    native::ensure
+    SAGEMAKER_BASE_DIR="${base}" SAGEMAKER_BIND_TO_PORT="${port}" \
+        "${python}" "${root}/model/serve" &
+}
+
+base="$(mktemp -d)"
+server=""
+stopped=""
+trap 'rm -rf "${base}"' EXIT
+trap 'stopped=yes; [[ -z "${server}" ]] || kill -TERM "${server}" 2>/dev/null || true' INT TERM
+
+port::require_free
+model::mount
+mode::choose
+"serve::${mode}"
+server=$!
+status=0
+wait "${server}" || status=$?
+if [[ -n "${stopped}" ]]; then # a signal ends the first wait before the server ends
+    wait "${server}" || true
+    exit 0
+fi
+die "the server ended by itself with status ${status}; the reason is above"
