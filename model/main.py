@@ -11,11 +11,12 @@ from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from gunicorn.errors import AppImportError
 from starlette.exceptions import HTTPException
 from threadpoolctl import threadpool_limits
 
 from predictor import Predictor
-from runtime.errors import DeadlineExceeded, PayloadTooLarge, RequestError
+from runtime.errors import DeadlineExceeded, ModelError, PayloadTooLarge, RequestError
 from runtime.model import Model, unthreaded
 from runtime.settings import Settings
 
@@ -27,11 +28,15 @@ def create() -> FastAPI:
     """Load the model and make the app.
 
     gunicorn calls this before it forks, so that all workers share the model's memory;
-    with MODEL_PRELOAD=false each worker calls it. Raises: ModelError, ThreadsLeft.
+    with MODEL_PRELOAD=false each worker calls it. Raises: ThreadsLeft, and where the
+    model cannot be served AppImportError, which ends gunicorn with its one sentence.
     """
     settings = Settings.read()
     with unthreaded() if settings.preload else nullcontext():
-        model = Model.load(settings.model_dir, Predictor, settings.version_check)
+        try:
+            model = Model.load(settings.model_dir, Predictor, settings.version_check)
+        except ModelError as exc:
+            raise AppImportError(str(exc)) from exc
     gc.collect()
     gc.freeze()  # else the collector writes to every object, and no page stays shared
     return app_of(model, settings)

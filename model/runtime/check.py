@@ -19,7 +19,9 @@ from runtime.errors import Error, ModelError
 from runtime.formats import Outputs
 from runtime.model import Model
 
-_PICKLED_IN_TRAIN = re.compile(r"get attribute '(\w+)' on <module '__main__'")
+_PICKLED_IN_TRAIN = re.compile(
+    r"get attribute '(\w+)' on <module '(?:__main__|runtime\.check)'"  # as run by -m
+)
 
 
 def check(model: Model, body: bytes) -> None:

@@ -103,9 +103,9 @@ def _is_text(cell: Any) -> bool:
 
 def _refuse_empty(rows: pd.DataFrame, target: str) -> None:
     """Refuse what no estimator can learn from."""
-    values = rows[target].unique()
+    values = rows[target].unique().tolist()
     if len(values) < 2:  # noqa: PLR2004 -- two make a difference
-        only = f"only the value {values[0]!r}" if len(values) else "no value"
+        only = f"only the value {values[0]!r}" if values else "no value"
         message = f"target column {target!r} has {only} in {len(rows)} rows"
         raise ClientError(message)
     if rows.shape[1] == 1:

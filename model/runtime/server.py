@@ -9,7 +9,6 @@ from runtime.sizing import Budget
 _settings = Settings.read()
 
 wsgi_app = "main:create()"
-chdir = str(Path(__file__).parents[1])  # `main` and `predictor` come from there only
 bind = f"0.0.0.0:{_settings.port}"  # H-09
 backlog = 2048  # connections wait here, accepted within 250 ms (H-10)
 

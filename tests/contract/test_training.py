@@ -1,0 +1,321 @@
+"""SageMaker's training contract against the real program (contract.md, part 1)."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import copy_program, environment, until
+
+TRAIN = """
+from pydantic import BaseModel, Field
+from sklearn.linear_model import LinearRegression
+
+from runtime.data import split_target
+from runtime.job import run
+
+
+class Hyperparameters(BaseModel):
+    target: str = "price"
+    n_estimators: int = Field(10, ge=1)
+
+
+def train(job):
+    X, y = split_target(job.read("training"), job.hyperparameters.target)
+    model = LinearRegression().fit(X, y)
+    job.metric("train:score", model.score(X, y))
+    {action}
+    job.save(model, X)
+
+
+run(train, Hyperparameters)
+"""
+PREDICTOR = """
+from runtime.artifact import load
+
+class Predictor:
+    def __init__(self, model_dir):
+        self.model = load(model_dir)
+
+    def predict(self, rows):
+        return self.model.predict(rows)
+"""
+ROWS = "size,price\n1,10\n2,20\n3,30\n4,40\n"
+
+
+def start(
+    tmp_path: Path, base_dir: Path, action: str = "", predictor: str = PREDICTOR
+) -> subprocess.Popen[str]:
+    """Start `train` on whatever lies in the base folder."""
+    program = copy_program(tmp_path / "program", predictor, TRAIN.format(action=action))
+    return subprocess.Popen(
+        [sys.executable, str(program / "train")],
+        env=environment(SAGEMAKER_BASE_DIR=base_dir, TRAINING_JOB_NAME="penguins-1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def channel(base_dir: Path, name: str = "training", rows: str = ROWS) -> Path:
+    """Fill a channel. Returns: its folder."""
+    folder = base_dir / "input/data" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rows.csv").write_text(rows)
+    return folder
+
+
+def hyperparameters(base_dir: Path, **values: str) -> None:
+    """Write hyperparameters.json as SageMaker does."""
+    file = base_dir / "input/config/hyperparameters.json"
+    file.write_text(json.dumps(values))
+
+
+def refused(base_dir: Path, process: subprocess.Popen[str]) -> str:
+    """Expect a failed job (T-39, T-40). Returns: the first line of the reason."""
+    _, log = process.communicate(timeout=60)
+    failure = (base_dir / "output/failure").read_text()
+    assert process.returncode == 1
+    assert not list((base_dir / "model").iterdir())
+    assert failure.splitlines()[0] in log
+    assert len(failure.splitlines()[0]) <= 1024
+    return failure.splitlines()[0]
+
+
+def test_a_job_that_ends_well_leaves_a_described_model_and_status_0(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-36, T-39, T-52."""
+    channel(base_dir)
+    (base_dir / "output/failure").write_text("of an earlier run")
+    process = start(tmp_path, base_dir)
+    out, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    description = json.loads((base_dir / "model/model.json").read_text())
+    assert description["job"] == "penguins-1"
+    assert description["metrics"] == {"train:score": pytest.approx(1)}
+    assert description["hyperparameters"] == {"target": "price", "n_estimators": 10}
+    assert description["versions"].keys() >= {"python", "scikit-learn", "numpy"}
+    assert [c["name"] for c in description["columns"]] == ["size"]
+    names = {path.name for path in (base_dir / "model").iterdir()}
+    assert names == {"model.joblib", "model.json"}
+    assert re.search(r"train:score=([0-9.eE+-]+);", out)
+    assert not (base_dir / "output/failure").exists()
+
+
+def test_no_row_of_the_data_is_stored_with_the_model(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    secret = "17.0625"
+    rows = f"size,price\n{secret},10\n2,20\n3,30\n4,40\n5,50\n"
+    channel(base_dir, rows=rows)
+    process = start(tmp_path, base_dir)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert secret not in (base_dir / "model/model.json").read_text()
+
+
+def test_strings_become_values_and_keys_of_the_sdk_are_ignored(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-13, T-15."""
+    channel(base_dir)
+    hyperparameters(
+        base_dir,
+        n_estimators="10.0",
+        target='"price"',
+        sagemaker_program="train.py",
+        _tuning_objective_metric="train:score",
+    )
+    process = start(tmp_path, base_dir)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+
+
+def test_a_file_beside_the_channel_and_sub_folders_are_no_trap(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-27, T-33, F-03."""
+    folder = channel(base_dir)
+    (folder / "more").mkdir()
+    (folder / "more/part-00000").write_text("size,price\n5,50\n")
+    (folder / "_SUCCESS").touch()
+    (folder / ".DS_Store").write_bytes(b"\0")
+    (base_dir / "input/data/training-manifest").write_text("[]")
+    process = start(tmp_path, base_dir)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+
+
+def test_the_channel_train_is_the_channel_training(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-19, X-37."""
+    channel(base_dir, "train")
+    process = start(tmp_path, base_dir)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("", "cannot read training/rows.csv"),
+        ("size,price\n", "target column 'price' has no value"),
+        ("size,cost\n1,2\n3,4\n", "there is no target column 'price'"),
+        ("size,price\n1,10\n2,10\n", "has only the value 10"),
+        ("size,price\n,10\n,20\n", "column 'size' has no value in any row"),
+        ('size,price\n1,10\n"2,20\n', "cannot read training/rows.csv"),
+        ("size,price\n1,10\n2,20,30\n", "cannot read training/rows.csv"),
+    ],
+    ids=["empty", "header", "target", "one-value", "all-missing", "quote", "ragged"],
+)
+def test_data_that_cannot_be_learned_from_is_said_in_the_first_line(
+    tmp_path: Path, base_dir: Path, rows: str, words: str
+) -> None:
+    """T-40, X-30."""
+    channel(base_dir, rows=rows)
+    reason = refused(base_dir, start(tmp_path, base_dir))
+    assert reason.startswith("ClientError: ")
+    assert words in reason
+
+
+def test_a_missing_channel_is_said_with_the_channels_that_there_are(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-17, X-37."""
+    channel(base_dir, "other")
+    reason = refused(base_dir, start(tmp_path, base_dir))
+    assert reason.startswith("ClientError: no channel 'training'")
+    assert reason.endswith("channels of this job: other")
+
+
+def test_an_empty_channel_is_said_with_its_folder(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-34."""
+    (base_dir / "input/data/training").mkdir()
+    reason = refused(base_dir, start(tmp_path, base_dir))
+    assert "channel 'training' is empty" in reason
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"n_estimators": "many"}, "hyperparameter n_estimators='many'"),
+        ({"n_estimators": "0"}, "greater than or equal to 1"),
+        ({"n_estimator": "5"}, "did you mean 'n_estimators'?"),
+    ],
+)
+def test_a_wrong_hyperparameter_is_named_before_the_data_is_read(
+    tmp_path: Path, base_dir: Path, values: dict[str, str], words: str
+) -> None:
+    """T-15, X-36."""
+    hyperparameters(base_dir, **values)
+    assert words in refused(base_dir, start(tmp_path, base_dir))
+
+
+def test_an_exception_of_the_owner_is_told_with_its_traceback(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-40: the message first, as FailureReason shows 1024 characters."""
+    channel(base_dir)
+    reason = refused(base_dir, start(tmp_path, base_dir, "{}['colour']"))
+    assert reason == "AlgorithmError: KeyError: 'colour'"
+    assert "in train" in (base_dir / "output/failure").read_text()
+
+
+def test_a_reason_that_the_owner_wrote_is_kept(tmp_path: Path, base_dir: Path) -> None:
+    """T-41."""
+    channel(base_dir)
+    action = (
+        "(job.base_dir / 'output/failure').write_text('mine'); raise SystemExit('x')"
+    )
+    start(tmp_path, base_dir, action).communicate(timeout=60)
+    assert (base_dir / "output/failure").read_text() == "mine"
+
+
+@pytest.mark.parametrize("action", ["return", "raise SystemExit(0)"])
+def test_a_job_without_a_model_has_not_ended_well(
+    tmp_path: Path, base_dir: Path, action: str
+) -> None:
+    """X-31."""
+    channel(base_dir)
+    assert refused(base_dir, start(tmp_path, base_dir, action))
+
+
+def test_a_train_that_writes_its_own_files_is_complete(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """Design, section 2."""
+    channel(base_dir)
+    own = "class Predictor:\n    def __init__(self, model_dir):\n        self.text = "
+    own += "(model_dir / 'own.txt').read_text()\n    def predict(self, rows): ..."
+    action = "(job.model_dir / 'own.txt').write_text('1'); return"
+    process = start(tmp_path, base_dir, action, own)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+
+
+def test_a_model_that_depends_on_its_neighbours_is_refused(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    channel(base_dir)
+    centred = PREDICTOR.replace(
+        "self.model.predict(rows)", "self.model.predict(rows - rows.mean())"
+    )
+    reason = refused(base_dir, start(tmp_path, base_dir, predictor=centred))
+    assert "set batchable = False in Predictor" in reason
+
+
+def test_a_class_that_train_defines_is_refused_with_the_repair(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    channel(base_dir)
+    action = (
+        "global Ratio; Ratio = type('Ratio', (), {'__module__': '__main__'}); "
+        "model.ratio = Ratio()"
+    )
+    reason = refused(base_dir, start(tmp_path, base_dir, action))
+    assert "from features import Ratio" in reason
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "import time; (job.base_dir / 'fitting').touch(); time.sleep(60)",
+        "import hashlib as h; (job.base_dir / 'fitting').touch(); "  # noqa: ISC004
+        "h.pbkdf2_hmac('sha256', b'', b'', 10**9)",
+    ],
+    ids=["asleep", "in-native-code"],
+)
+def test_sigterm_before_a_model_was_saved_ends_the_job_at_once(
+    tmp_path: Path, base_dir: Path, action: str
+) -> None:
+    """T-42, T-43: also while a Python handler would have to wait."""
+    channel(base_dir)
+    process = start(tmp_path, base_dir, action)
+    until((base_dir / "fitting").exists, 30)
+    process.send_signal(signal.SIGTERM)
+    process.wait(10)
+    assert refused(base_dir, process) == "Stopped before a model was saved"
+
+
+def test_sigterm_after_the_model_was_saved_lets_the_job_end_well(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-43: what is saved is shipped."""
+    channel(base_dir)
+    action = (
+        "job.save(model, X); (job.base_dir / 'saved').touch(); job.stopping.wait(); "
+        "return"
+    )
+    process = start(tmp_path, base_dir, action)
+    until((base_dir / "saved").exists, 30)
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    assert (base_dir / "model/model.joblib").exists()

@@ -1,0 +1,125 @@
+"""Real programs for the tests: a copy of model/ with an owner's files, and a server."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+READY = 60  # seconds that a server has to answer its first ping
+
+# A model of three lines: no estimator, no schema, one answer a row.
+ECHO = """
+class Predictor:
+    def __init__(self, model_dir):
+        self.names = sorted(path.name for path in model_dir.iterdir())
+
+    def predict(self, rows):
+        return rows.iloc[:, 0].to_numpy()
+"""
+
+
+def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:
+    """Copy model/ with other files of the owner. Returns: the folder."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "model", folder, ignore=ignore)
+    (folder / "predictor.py").write_text(predictor)
+    (folder / "train").write_text(f"#!/usr/bin/env python3\n{train}")
+    return folder
+
+
+def free_port() -> int:
+    """Give a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(**variables: object) -> dict[str, str]:
+    """Give this process's environment without what would steer the programs."""
+    ours = ("SAGEMAKER_", "MODEL_", "OMP_", "TRAINING_JOB_")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    return {**kept, **{name: str(value) for name, value in variables.items()}}
+
+
+class Server:
+    """`serve`, run as SageMaker runs it, on a port of its own."""
+
+    def __init__(self, program: Path, base_dir: Path, **variables: object) -> None:
+        self.port = free_port()
+        self.log_file = base_dir / "serve.log"
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        self._log: IO[bytes] = self.log_file.open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, str(program / "serve")],
+            env=environment(
+                SAGEMAKER_BASE_DIR=base_dir,
+                SAGEMAKER_BIND_TO_PORT=self.port,
+                **variables,
+            ),
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        for pid in self.workers():
+            os.kill(pid, 9)
+        self.process.wait()
+        self.client.close()
+        self._log.close()
+
+    def ready(self) -> Self:
+        """Wait until `/ping` answers 200."""
+        until(lambda: self.ping() == 200 or self.process.poll() is not None, READY)
+        assert self.process.poll() is None, self.log()
+        return self
+
+    def ping(self) -> int:
+        """Give the status of `/ping`, 0 where nothing answers."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/ping").status_code
+        except httpx.TransportError:
+            return 0
+
+    def invoke(
+        self, body: str | bytes, content_type: str = "text/csv", **headers: str
+    ) -> httpx.Response:
+        """Send a body to `/invocations`."""
+        given = {"content-type": content_type, **headers}
+        return self.client.post("/invocations", content=body, headers=given)
+
+    def workers(self) -> list[int]:
+        """Give the process ids of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return (
+            [int(p) for p in children.read_text().split()] if children.exists() else []
+        )
+
+    def log(self) -> str:
+        """Give what the server has written so far."""
+        return self.log_file.read_text()
+
+
+def until(condition: Any, seconds: float) -> None:
+    """Ask again and again until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.05)  # between two looks, not in the place of one
