@@ -18,9 +18,10 @@ RUN /opt/venv/bin/pip install --no-cache-dir --find-links /tmp/wheels \
 FROM ${BASE_IMAGE}
 
 # YOUR DEBIAN PACKAGES, space-separated: what your model needs at run time, for example
-# libgomp1 for LightGBM.
+# libgomp1 for LightGBM; name=version pins one.
 ARG APT_PACKAGES=""
-# shellcheck disable=SC2086
+# The list is one of words, and its owner pins them. hadolint sees neither.
+# hadolint ignore=DL3008,SC2086
 RUN if [ -n "${APT_PACKAGES}" ]; then \
         apt-get update \
         && apt-get install --yes --no-install-recommends ${APT_PACKAGES} \

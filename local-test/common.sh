@@ -71,11 +71,13 @@ container::user() {
     echo "--user=${user}:${group}"
 }
 
-# Makes .venv from requirements.txt, again when that has changed; sets `python`.
+# usage: native::ensure [VENV REQUIREMENTS]
+# Makes an environment, again when its requirements have changed; sets `python`.
 native::ensure() {
-    local venv="${root}/.venv" candidate found="" wheels=()
+    local venv="${1:-${root}/.venv}" requirements="${2:-${root}/requirements.txt}"
+    local candidate found="" wheels=()
     python="${venv}/bin/python"
-    if cmp -s "${root}/requirements.txt" "${venv}/requirements.txt"; then
+    if cmp -s "${requirements}" "${venv}/requirements.txt"; then
         return
     fi
     for candidate in python3.13 python3.12 python3.11 python3; do
@@ -85,14 +87,14 @@ native::ensure() {
         fi
     done
     [[ -n "${found}" ]] || die "Python 3.11 or newer is needed: install it, or start Docker"
-    echo "making the environment .venv (once, a minute or two)" >&2
+    echo "making the environment $(basename "${venv}") (once, a minute or two)" >&2
     rm -rf "${venv}"
     "${found}" -m venv "${venv}" || die "cannot make ${venv}: ${found} -m venv failed"
     [[ ! -d "${root}/wheels" ]] || wheels=(--find-links "${root}/wheels")
     "${python}" -m pip install --quiet --disable-pip-version-check \
-        ${wheels[@]+"${wheels[@]}"} --requirement "${root}/requirements.txt" ||
-        die "the packages were not installed; run: ${python} -m pip install -r requirements.txt"
-    cp "${root}/requirements.txt" "${venv}/requirements.txt"
+        ${wheels[@]+"${wheels[@]}"} --requirement "${requirements}" ||
+        die "packages are missing; run: ${python} -m pip install -r ${requirements}"
+    cp "${requirements}" "${venv}/requirements.txt"
 }
 
 port::require_free() {

@@ -1,4 +1,7 @@
-"""YOURS: how a trained model answers. Nothing here knows HTTP, CSV or JSON."""
+"""YOURS: how a trained model answers. Nothing here knows HTTP, CSV or JSON.
+
+The sample: the estimator that train saved, asked for its predictions.
+"""
 
 from pathlib import Path
 

@@ -1,8 +1,48 @@
-"""Fixtures: folders as SageMaker mounts them."""
+"""Fixtures: folders as SageMaker mounts them, and the image."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from harness import ROOT, build_image, engine_answers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let CI say that a test which could not run is a failure."""
+    parser.addoption("--no-skips", action="store_true", help="a skip is a failure")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail on skips where they are forbidden."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter and reporter.stats.get("skipped")
+    if session.config.getoption("--no-skips") and skipped:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the one marker."""
+    config.addinivalue_line("markers", "sample: speaks of the sample's train")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what speaks of the sample, once the owner has replaced it."""
+    files = [ROOT / "model/train", ROOT / "model/predictor.py"]
+    if not all("The sample: " in file.read_text() for file in files):
+        items[:] = [i for i in items if not i.get_closest_marker("sample")]
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[str]:
+    """Build the image of this checkout; without an engine these tests are skipped."""
+    if not engine_answers():
+        pytest.skip("no Docker engine answers: what needs the image is not tested")
+    name = "sagemaker-model:test"
+    build_image(name)
+    yield name
+    subprocess.run(["docker", "image", "rm", "--force", name], check=False)
 
 
 @pytest.fixture

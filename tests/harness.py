@@ -25,6 +25,22 @@ class Predictor:
         return rows.iloc[:, 0].to_numpy()
 """
 
+# One that says when it is at work, and answers when the test lets it.
+SLOW = """
+import time
+from pathlib import Path
+
+class Predictor:
+    def __init__(self, model_dir):
+        self.gate = model_dir.parent / "gate"
+
+    def predict(self, rows):
+        (self.gate.parent / "predicting").touch()
+        while not self.gate.exists():
+            time.sleep(0.01)
+        return rows.iloc[:, 0].to_numpy()
+"""
+
 
 def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:
     """Copy model/ with other files of the owner. Returns: the folder."""
@@ -115,6 +131,37 @@ class Server:
     def log(self) -> str:
         """Give what the server has written so far."""
         return self.log_file.read_text()
+
+
+def engine_answers() -> bool:
+    """Say whether there is a Docker engine."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """Run a docker command. Returns: what it prints."""
+    result = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0 or not check, result.stderr
+    return result.stdout + ("" if check else result.stderr)
+
+
+def build_image(name: str) -> None:
+    """Build the image of this checkout, with BuildKit where there is one."""
+    buildx = subprocess.run(["docker", "buildx", "version"], capture_output=True)
+    kit = "1" if buildx.returncode == 0 else "0"
+    base = os.environ.get("BASE_IMAGE")
+    options = ["--build-arg", f"BASE_IMAGE={base}"] if base else []
+    result = subprocess.run(
+        ["docker", "build", "--tag", name, *options, str(ROOT)],
+        env=os.environ | {"DOCKER_BUILDKIT": kit},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def until(condition: Any, seconds: float) -> None:

@@ -35,11 +35,14 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def split_target(rows: pd.DataFrame, target: str) -> tuple[pd.DataFrame, Any]:
+def split_target(
+    rows: pd.DataFrame, target: str, *, fit: bool = True
+) -> tuple[pd.DataFrame, Any]:
     """Split rows into X, `(n_rows, n_features)`, and y, `(n_rows,)`.
 
     `target` names a column; "" means the first column of files without a header line
-    (F-01). Rows without a target are left out, and counted in the log.
+    (F-01). Rows without a target are left out, and counted in the log. `fit=False`
+    takes rows that nothing can be learned from, to measure on.
     Raises: ClientError.
     """
     name = target or rows.columns[0]
@@ -52,7 +55,8 @@ def split_target(rows: pd.DataFrame, target: str) -> tuple[pd.DataFrame, Any]:
     known = rows[rows[name].notna()]
     if len(known) < len(rows):
         print(f"{len(rows) - len(known)} rows without a {name!r} are left out")
-    _refuse_empty(known, name)
+    if fit:
+        _refuse_unlearnable(known, name)
     return known.drop(columns=name), known[name]
 
 
@@ -101,7 +105,7 @@ def _is_text(cell: Any) -> bool:
     return isinstance(cell, str) and pd.isna(pd.to_numeric(cell, errors="coerce"))
 
 
-def _refuse_empty(rows: pd.DataFrame, target: str) -> None:
+def _refuse_unlearnable(rows: pd.DataFrame, target: str) -> None:
     """Refuse what no estimator can learn from."""
     values = rows[target].unique().tolist()
     if len(values) < 2:  # noqa: PLR2004 -- two make a difference

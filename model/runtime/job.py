@@ -160,7 +160,7 @@ def _check(job: Job[Any]) -> None:
             rows.flush()
         command = [sys.executable, "-m", "runtime.check", "predictor:Predictor"]
         command += [str(job.model_dir), rows.name]
-        result = subprocess.run(  # noqa: S603 -- ourselves  # noqa: S603 -- ourselves
+        result = subprocess.run(  # noqa: S603 -- ourselves
             command, cwd=_PROGRAM, stderr=subprocess.PIPE, text=True, check=False
         )
     if result.returncode:

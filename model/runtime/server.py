@@ -21,7 +21,7 @@ graceful_timeout = 22  # SageMaker sends SIGKILL 30 s after SIGTERM (H-03, X-03)
 keepalive = 75  # longer than a client's pause between two requests
 
 # The heartbeat's file: in memory where there is such a place (X-11, H-45).
-_memory = Path("/dev/shm")  # noqa: S108 -- gunicorn makes the file and unlinks it  # noqa: S108 -- gunicorn makes the file, unlinked at once
+_memory = Path("/dev/shm")  # noqa: S108 -- gunicorn unlinks the file at once
 worker_tmp_dir = str(_memory) if os.access(_memory, os.W_OK | os.X_OK) else None
 control_socket_disable = True  # it would write to $HOME
 

@@ -12,26 +12,12 @@ import httpx
 import joblib
 import pandas as pd
 import pytest
-from harness import ECHO, Server, copy_program, environment, until
 from sklearn.linear_model import LinearRegression
 
+from harness import ECHO, SLOW, Server, copy_program, environment, until
 from runtime import artifact
 from runtime.schema import Schema
 
-SLOW = """
-import time
-from pathlib import Path
-
-class Predictor:
-    def __init__(self, model_dir):
-        self.gate = model_dir.parent / "gate"
-
-    def predict(self, rows):
-        (self.gate.parent / "predicting").touch()
-        while not self.gate.exists():
-            time.sleep(0.01)
-        return rows.iloc[:, 0].to_numpy()
-"""
 HEAVY_START = """
 import time
 from pathlib import Path

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from harness import copy_program, environment, until
 
 TRAIN = """

@@ -1,1 +1,14 @@
-"""The owner's pattern: train as SageMaker would, then ask for predictions."""
+"""YOURS: the pattern for tests of your model. `model_dir` is what `train` has made."""
+
+from pathlib import Path
+
+from harness import ROOT
+from predictor import Predictor
+from runtime.model import Model
+
+
+def test_each_row_of_the_payload_gets_one_prediction(model_dir: Path) -> None:
+    rows = (ROOT / "local-test/payload.csv").read_bytes()
+    model = Model.load(model_dir, Predictor)
+    answer, _ = model.answer(rows, "text/csv", "text/csv", "text/csv")
+    assert answer.count(b"\n") == rows.count(b"\n")

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Runs every check: ruff, mypy, shellcheck, shfmt, hadolint, then pytest.
+#
+# Usage: tests/run.sh [pytest arguments]
+#   Makes the environment .venv-tests first. What needs the image is skipped, with one
+#   line, where no Docker engine answers; --no-skips makes that a failure.
+#
+# Example: tests/run.sh -k formats
+# shellcheck source=local-test/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../local-test/common.sh"
+
+native::ensure "${root}/.venv-tests" "${root}/tests/requirements.txt"
+cd "${root}"
+PATH="${root}/.venv-tests/bin:${PATH}"
+scripts=(build_and_push.sh local-test/*.sh model/entrypoint tests/run.sh .ci/*.sh .ci/run)
+
+ruff format --check --quiet . || die "not formatted; run: .venv-tests/bin/ruff format ."
+ruff check --quiet .
+mypy
+shellcheck "${scripts[@]}"
+shfmt --indent 4 --case-indent --diff "${scripts[@]}"
+hadolint Dockerfile
+exec python -m pytest "$@"

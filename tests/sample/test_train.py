@@ -1,0 +1,126 @@
+"""The sample: any CSV with numbers and text, for classes or for numbers."""
+
+import csv
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+
+from harness import ROOT, environment
+from predictor import Predictor
+from runtime.model import Model
+
+pytestmark = pytest.mark.sample
+COLOURS = ["red", "green", "blue"]
+
+
+def train(base_dir: Path, rows: list[list[object]], **values: str) -> str:
+    """Train on rows. Returns: what it printed."""
+    (base_dir / "input/data/training").mkdir(exist_ok=True)
+    with (base_dir / "input/data/training/rows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    config = base_dir / "input/config/hyperparameters.json"
+    config.write_text(json.dumps({"n_estimators": "10", **values}))
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "model/train")],
+        env=environment(SAGEMAKER_BASE_DIR=base_dir),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def rows_of(target: object, n_rows: int = 60) -> list[list[object]]:
+    """Make rows: target, size, colour, flag; some cells are missing."""
+    pick = random.Random(0)
+    rows: list[list[object]] = []
+    for _ in range(n_rows):
+        size, colour = round(pick.uniform(0, 10), 3), pick.choice(COLOURS)
+        flag = pick.choice(["True", "False"])
+        label = target(size, colour) if callable(target) else target
+        rows.append([label, pick.choice([size, size, ""]), colour, flag])
+    return rows
+
+
+def predict(base_dir: Path, body: str) -> list[str]:
+    model = Model.load(base_dir / "model", Predictor)
+    answer, _ = model.answer(body.encode(), "text/csv", "text/csv", "text/csv")
+    return answer.decode().splitlines()
+
+
+def test_penguins_are_told_apart(model_dir: Path) -> None:
+    description = json.loads((model_dir / "model.json").read_text())
+    assert description["metrics"]["validation:accuracy"] > 0.95
+    assert description["classes"] == ["Adelie", "Chinstrap", "Gentoo"]
+
+
+def test_the_payload_holds_rows_that_training_has_not_seen() -> None:
+    training = ROOT / "local-test/test-dir/input/data/training/penguins.csv"
+    payload = (ROOT / "local-test/payload.csv").read_text().splitlines()
+    seen = {line.partition(",")[2] for line in training.read_text().splitlines()}
+    assert len(payload) == 12
+    assert any("NA" in line for line in payload)
+    assert not seen & set(payload)
+
+
+def test_a_target_of_text_is_classified_however_many_values_it_has(
+    base_dir: Path,
+) -> None:
+    rows = rows_of(lambda size, _: f"class-{int(size * 3)}", 200)
+    out = train(base_dir, [["y", "size", "colour", "flag"], *rows], target="y")
+    assert "validation:accuracy=" in out
+
+
+def test_a_target_of_fractions_is_regressed(base_dir: Path) -> None:
+    rows = rows_of(lambda size, colour: size * 2 + len(colour))
+    out = train(base_dir, [["y", "size", "colour", "flag"], *rows], target="y")
+    assert "validation:rmse=" in out
+    assert "validation:r2=" in out
+
+
+def test_without_a_header_the_first_column_is_the_target(base_dir: Path) -> None:
+    """F-01."""
+    train(base_dir, rows_of(lambda size, _: int(size > 5)))
+    assert predict(base_dir, "9.9,red,True\n0.1,red,True\n") == ["1", "0"]
+
+
+def test_missing_and_unseen_cells_get_a_prediction(base_dir: Path) -> None:
+    rows = rows_of(lambda _, colour: colour)
+    train(base_dir, [["y", "size", "colour", "flag"], *rows], target="y")
+    assert len(predict(base_dir, ",red,\n1,purple,True\n,,\n")) == 3
+
+
+def test_the_channel_validation_is_what_is_measured_on(base_dir: Path) -> None:
+    (base_dir / "input/data/validation").mkdir()
+    unseen = "y,size,colour,flag\nno,1,red,True\nno,2,red,True\n"
+    (base_dir / "input/data/validation/rows.csv").write_text(unseen)
+    rows = rows_of(lambda _, colour: colour)
+    out = train(base_dir, [["y", "size", "colour", "flag"], *rows], target="y")
+    assert "validation:accuracy=0;" in out
+
+
+def test_the_same_seed_gives_the_same_model(base_dir: Path) -> None:
+    rows = rows_of(lambda size, _: size)
+    answers = []
+    for _ in range(2):
+        train(base_dir, rows, random_state="7")
+        answers.append(predict(base_dir, "1,red,True\n5,blue,False\n"))
+    assert answers[0] == answers[1]
+
+
+def test_an_answer_of_the_server_is_that_of_a_notebook(model_dir: Path) -> None:
+    """The same rows, read by pandas and given to the estimator itself."""
+    pandas = pytest.importorskip("pandas")
+    payload = ROOT / "local-test/payload.csv"
+    model = Model.load(model_dir, Predictor)
+    estimator = joblib.load(model_dir / "model.joblib")
+    names = list(estimator.feature_names_in_)
+    rows = pandas.read_csv(payload, header=None, names=names)
+    answer, _ = model.answer(payload.read_bytes(), "text/csv", "text/csv", "text/csv")
+    assert answer.decode().splitlines() == list(estimator.predict(rows))
