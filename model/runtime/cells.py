@@ -6,6 +6,7 @@ the same prediction in every format.
 """
 
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 from runtime.formats import ABSENT
@@ -26,7 +27,9 @@ _SHOWN = 50  # characters of a cell in a message
 
 
 def is_missing(cell: Any) -> bool:
-    """Say whether a cell holds no value."""
+    """Say whether a cell holds no value; NaN comes from JSON that is none."""
+    if isinstance(cell, float):
+        return isnan(cell)
     return cell is None or (isinstance(cell, str) and cell in MISSING)
 
 

@@ -160,8 +160,14 @@ def _check(job: Job[Any]) -> None:
             rows.flush()
         command = [sys.executable, "-m", "runtime.check", "predictor:Predictor"]
         command += [str(job.model_dir), rows.name]
+        alone = os.environ | {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
         result = subprocess.run(  # noqa: S603 -- ourselves
-            command, cwd=_PROGRAM, stderr=subprocess.PIPE, text=True, check=False
+            command,
+            cwd=_PROGRAM,
+            env=alone,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     if result.returncode:
         trace, _, sentence = result.stderr.rstrip().rpartition("\n")

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ class Predictor:
     def predict(self, rows):
         return self.model.predict(rows)
 """
+started: list[subprocess.Popen[str]] = []
 ROWS = "size,price\n1,10\n2,20\n3,30\n4,40\n"
 
 
@@ -52,13 +54,24 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start `train` on whatever lies in the base folder."""
     program = copy_program(tmp_path / "program", predictor, TRAIN.format(action=action))
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, str(program / "train")],
         env=environment(SAGEMAKER_BASE_DIR=base_dir, TRAINING_JOB_NAME="penguins-1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    started.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    yield
+    for process in started:
+        process.kill()
+        process.communicate()
+    started.clear()
 
 
 def channel(base_dir: Path, name: str = "training", rows: str = ROWS) -> Path:
