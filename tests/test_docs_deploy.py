@@ -27,6 +27,7 @@ from botocore.validate import ParamValidator
 from pydantic import AliasChoices, BaseModel
 
 from runtime import formats, hyperparameters
+from runtime.accept import choose
 from runtime.errors import UnsupportedType
 from runtime.job import Job
 from runtime.settings import Settings
@@ -168,7 +169,9 @@ def predictions(call: dict[str, Any]) -> bytes:
     body = call["Body"].encode() if isinstance(call["Body"], str) else call["Body"]
     table = formats.decode(body, call["ContentType"])
     outputs = formats.Outputs({"prediction": ["Adelie"] * table.n_rows}, named=False)
-    return formats.encode(outputs, formats.choose(call["Accept"], formats.JSON))
+    return formats.encode(
+        outputs, choose(call["Accept"], formats.JSON, [*formats.FORMATS])
+    )
 
 
 def problems(value: Any, shape: Any, where: str) -> Iterator[str]:

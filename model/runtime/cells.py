@@ -5,8 +5,9 @@ what was expected. JSON and CSV cells follow the same rules, so that the same ro
 the same prediction in every format.
 """
 
+import re
 from collections.abc import Callable
-from math import isnan
+from math import inf, isnan, nan
 from typing import Any
 
 from runtime.formats import ABSENT
@@ -19,10 +20,9 @@ MISSING = frozenset(
         *("nan", "null"),
     )
 )
-NAN = float("nan")
-LARGEST_FLOAT32 = 3.4028234663852886e38
-LARGEST_FLOAT64 = 1.7976931348623157e308
-_INT64 = 2**63
+LARGEST_FLOAT32 = 3.4028235677973362e38  # what rounds to the largest that there is
+_INTEGERS = (-(2**63), 2**64)  # int64 and uint64
+_WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _SHOWN = 50  # characters of a cell in a message
 
 
@@ -33,21 +33,28 @@ def is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and cell in MISSING)
 
 
-def number(cell: Any) -> float | int:
+def number(cell: Any, below: float = inf) -> float | int:
     """Read a number; an integer stays exact, as far as 64 bits hold it."""
     if is_missing(cell):
-        return NAN
+        return nan
     value = _spelt(cell) if isinstance(cell, str) else cell
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(expected("a number", cell))  # noqa: TRY004 -- one kind
-    if isinstance(value, int) and -_INT64 <= value < _INT64:
+    if isinstance(value, int) and _INTEGERS[0] <= value < _INTEGERS[1]:
         return value
-    return _within(float(value), LARGEST_FLOAT64)
+    try:
+        value = float(value)
+    except OverflowError:
+        value = inf
+    if abs(value) >= below:
+        limit = "" if below == inf else f" of at most {below:.2g}"
+        raise ValueError(expected(f"a finite number{limit}", cell))
+    return value
 
 
 def single(cell: Any) -> float:
     """Read a number that float32 can hold."""
-    return _within(float(number(cell)), LARGEST_FLOAT32)
+    return float(number(cell, LARGEST_FLOAT32))
 
 
 def integer(cell: Any) -> float | int:
@@ -69,16 +76,18 @@ def boolean(cell: Any) -> bool | None:
 def string(cell: Any) -> str | float:
     """Read text; a JSON number is its text."""
     if is_missing(cell):
-        return NAN
+        return nan
     if not isinstance(cell, str | int | float):
         raise ValueError(expected("text", cell))  # noqa: TRY004 -- one kind
     return str(cell)
 
 
 def anything(cell: Any) -> Any:
-    """Take any cell but a list, an object, or none at all."""
+    """Take a number or text as it is spelt: the column decides which."""
     if isinstance(cell, list | dict) or cell is ABSENT:
         raise ValueError(expected("a number or text", cell))
+    if isinstance(cell, int | float) or (isinstance(cell, str) and _is_number(cell)):
+        number(int(cell) if isinstance(cell, bool) else cell)  # no infinity
     return cell
 
 
@@ -86,10 +95,7 @@ def reader(dtype: str) -> Callable[[Any], Any] | None:
     """Give what reads one cell of a pandas dtype; None where there is no such thing."""
     if dtype.lower() == "float32":
         return single
-    for start, read in _READERS.items():
-        if dtype.lower().startswith(start):
-            return read
-    return None
+    return _READERS.get(dtype.lower().rstrip("0123456789"))
 
 
 def expected(what: str, cell: Any) -> str:
@@ -101,19 +107,22 @@ def expected(what: str, cell: Any) -> str:
 
 
 def _spelt(cell: str) -> float | int:
-    """Read the text of a number, less Python's own spelling 1_000."""
-    try:
-        if "_" not in cell:
-            return int(cell) if cell.isdecimal() else float(cell)
-    except ValueError:
-        pass
+    """Read the text of a number, less what Python spells and pandas does not."""
+    if "_" not in cell and cell.isascii():
+        try:
+            value = float(cell)
+        except ValueError:
+            value = nan
+        if not isnan(value):
+            return int(cell) if value != inf and _WHOLE.fullmatch(cell) else value
     raise ValueError(expected("a number", cell))
 
 
-def _within(value: float, largest: float) -> float:
-    if abs(value) > largest:
-        raise ValueError(expected(f"a finite number of at most {largest:.2g}", value))
-    return value
+def _is_number(cell: str) -> bool:
+    try:
+        return _spelt(cell) is not None
+    except ValueError:
+        return False
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -121,7 +130,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "uint": integer,
     "float": number,
     "bool": boolean,
-    "str": string,  # also "string"
+    "boolean": boolean,
+    "str": string,
+    "string": string,
     "object": string,
     "category": string,
     "any": anything,

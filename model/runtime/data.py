@@ -1,5 +1,6 @@
 """A channel's files -> one DataFrame, and that into X and y."""
 
+import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,7 +33,8 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
                 f"but {_name(files[0], folder)} has {', '.join(map(str, frames[0]))}"
             )
             raise ClientError(message)
-    return pd.concat(frames, ignore_index=True)
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    return _text_as_text(pd.concat(filled, ignore_index=True))
 
 
 def split_target(
@@ -55,6 +57,7 @@ def split_target(
     known = rows[rows[name].notna()]
     if len(known) < len(rows):
         print(f"{len(rows) - len(known)} rows without a {name!r} are left out")
+        known = known.astype({name: _narrowest(known[name])})
     if fit:
         _refuse_unlearnable(known, name)
     return known.drop(columns=name), known[name]
@@ -74,8 +77,10 @@ def _read_file(file: Path, folder: Path, options: dict[str, Any]) -> pd.DataFram
         message = f"{_name(file, folder)} is not CSV: give it a name that ends in .csv"
         raise ClientError(message)
     try:
-        frame: pd.DataFrame = pd.read_csv(file, **_OPTIONS | options)
-    except (OSError, ValueError) as exc:  # pandas' parser errors are ValueErrors
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
+            frame: pd.DataFrame = pd.read_csv(file, **_OPTIONS | options)
+    except Exception as exc:  # each decompressor has errors of its own
         message = f"cannot read {_name(file, folder)}: {exc}".strip()
         raise ClientError(message) from exc
     return frame.set_axis(list(map(str, frame.columns)), axis="columns")
@@ -84,13 +89,23 @@ def _read_file(file: Path, folder: Path, options: dict[str, Any]) -> pd.DataFram
 _OPTIONS: dict[str, Any] = {
     "na_values": sorted(MISSING),
     "keep_default_na": False,
+    "index_col": False,  # else a row longer than the header moves every column
     "low_memory": False,  # one type a column, not one a chunk
 }
 
 
+def _text_as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give text columns their type back, where some file had nothing in them."""
+    for name in rows:
+        values = rows[name].dropna() if rows[name].dtype == object else [None]
+        if all(isinstance(value, str) for value in values):
+            rows[name] = rows[name].astype("str")
+    return rows
+
+
 def _refuse_header(rows: pd.DataFrame) -> None:
     """Find a header line that was read as a row: text above a column of numbers."""
-    for name in rows.columns[1:]:
+    for name in rows:
         numbers = pd.to_numeric(rows[name], errors="coerce").notna()
         below = rows[name][1:].notna()
         if below.any() and numbers[1:].eq(below).all() and _is_text(rows[name].iloc[0]):
@@ -99,6 +114,12 @@ def _refuse_header(rows: pd.DataFrame) -> None:
                 "numbers: name the column to predict in the hyperparameter target"
             )
             raise ClientError(message)
+
+
+def _narrowest(y: "pd.Series[Any]") -> Any:
+    """Give integers their type back, which a missing one among them had taken."""
+    whole = y.dtype.kind == "f" and bool((y % 1 == 0).all())
+    return "int64" if whole else y.dtype
 
 
 def _is_text(cell: Any) -> bool:

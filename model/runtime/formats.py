@@ -8,11 +8,13 @@ import csv
 import io
 import json
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from runtime.errors import BadInput, NotAcceptable, UnsupportedType
+from runtime.accept import media_type
+from runtime.errors import BadInput, UnsupportedType
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,6 @@ class Table:
     named: bool
 
 
-class _Absent:
-    """The cell of a record that lacks the key."""
-
-    def __repr__(self) -> str:
-        return "absent"
-
-
-ABSENT = _Absent()
-
-
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """An answer, by output: `(n_rows,)` values each, or `(n_rows, k)` as lists.
@@ -48,63 +40,70 @@ class Outputs:
     named: bool
 
 
+class _Absent:
+    """The cell of a record that lacks the key."""
+
+
+ABSENT = _Absent()
+
+
 class Format(Protocol):
     """Reads bodies of one media type and writes answers in it."""
 
-    def decode(self, body: bytes) -> Table:
-        """Read a body. Raises: BadInput."""
+    def decode(self, text: str) -> Table:
+        """Read a body that is not empty. Raises: BadInput."""
 
-    def encode(self, outputs: Outputs) -> bytes:
+    def encode(self, outputs: Outputs) -> str:
         """Write an answer, with a newline at its end (R-08)."""
 
 
 class Csv:
     """`text/csv`: a row a line, no header, features only, in training order (F-05)."""
 
-    def decode(self, body: bytes) -> Table:
-        """Read rows of cells, RFC 4180 quoting, UTF-8 with or without a mark."""
-        reader = csv.reader(io.StringIO(_text(body), newline=""), strict=True)
+    def decode(self, text: str) -> Table:
+        """Read rows of cells, with RFC 4180's quoting."""
+        csv.field_size_limit(sys.maxsize)  # the payload has a limit, a cell has none
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         try:
             rows = [row or [""] for row in reader]
         except csv.Error as exc:
             message = f"line {reader.line_num} is not CSV: {exc}"
             raise BadInput(message) from exc
-        while len(rows) > 1 and rows[-1] == [""] and len(rows[0]) > 1:
+        while rows[-1] == [""] and len(rows[0]) > 1:
             rows.pop()
         return _positional(rows)
 
-    def encode(self, outputs: Outputs) -> bytes:
+    def encode(self, outputs: Outputs) -> str:
         """Write a line a row, no header; lists are quoted JSON (F-11)."""
         columns = list(outputs.columns.values())
-        if not outputs.named and _holds_lists(columns[0]):
-            columns = [list(column) for column in zip(*columns[0], strict=True)]
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows(zip(*map(_csv_cells, columns), strict=True))
-        return text.getvalue().encode()
+        if not outputs.named and len({_width(cell) for cell in columns[0]}) == 1:
+            columns = _spread(columns[0])
+        rows = list(zip(*map(_csv_cells, columns), strict=True))
+        text = _lines(rows, csv.QUOTE_MINIMAL)
+        # Before Python 3.13 a lone \r was left unquoted, and read as a line's end.
+        return _lines(rows, csv.QUOTE_ALL) if "\r" in text else text
 
 
 class Json:
-    """`application/json`: every shape that SageMaker's clients send (F-06)."""
+    """`application/json`: every dense shape that SageMaker's clients send (F-06)."""
 
-    def decode(self, body: bytes) -> Table:
+    def decode(self, text: str) -> Table:
         """Read lists of rows, one row, records, `instances`, `columns` + `data`."""
         try:
-            value = json.loads(_text(body))
+            value = json.loads(text)
         except (ValueError, RecursionError) as exc:
             message = f"the body is not JSON: {exc}"
             raise BadInput(message) from exc
         return _table(value)
 
-    def encode(self, outputs: Outputs) -> bytes:
+    def encode(self, outputs: Outputs) -> str:
         """Write `{"predictions": [...]}`: a value a row, or an object of outputs."""
-        columns = outputs.columns
-        rows: Iterable[Any] = zip(*columns.values(), strict=True)
-        if outputs.named and len(columns) > 1:
-            rows = (dict(zip(columns, row, strict=True)) for row in rows)
+        rows: Iterable[Any] = zip(*outputs.columns.values(), strict=True)
+        if len(outputs.columns) > 1:
+            rows = (dict(zip(outputs.columns, row, strict=True)) for row in rows)
         else:
             rows = (row[0] for row in rows)
-        return (_json({"predictions": list(rows)}) + "\n").encode()
+        return _json({"predictions": list(rows)}) + "\n"
 
 
 def decode(body: bytes, content_type: str) -> Table:
@@ -114,74 +113,28 @@ def decode(body: bytes, content_type: str) -> Table:
     """
     name = media_type(content_type) or CSV
     if name not in FORMATS:
-        message = f"cannot read {name!r}: send {_either(FORMATS)} as the Content-Type"
+        known = " or ".join(FORMATS)
+        message = f"cannot read {name!r}: send {known} as the Content-Type"
         raise UnsupportedType(message)
-    if not body.strip():
-        message = "the body is empty: send at least one row"
-        raise BadInput(message)
-    return FORMATS[name].decode(body)
-
-
-def encode(outputs: Outputs, accept: str) -> bytes:
-    """Write an answer in the media type that `choose` has chosen."""
-    return FORMATS[accept].encode(outputs)
-
-
-def choose(accept: str, default: str) -> str:
-    """Choose the media type of the answer from an Accept header (H-21).
-
-    Raises: NotAcceptable where no type of the header can be written.
-    """
-    for pattern in _by_preference(accept) or ["*/*"]:
-        for name in (default, *FORMATS):
-            if name in FORMATS and _matches(pattern, name):
-                return name
-    message = f"cannot write {accept!r}: accept {_either(FORMATS)}"
-    raise NotAcceptable(message)
-
-
-def media_type(header: str) -> str:
-    """Give the media type of a header in lower case, without its parameters."""
-    return header.partition(";")[0].strip().lower()
-
-
-def _by_preference(accept: str) -> list[str]:
-    """Sort the types of an Accept header by q-value; q=0 means never."""
-    weighted = []
-    for part in accept.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = [p[2:] for p in parameters if p.startswith("q=")]
-        try:
-            q = float(weight[0]) if weight else 1.0
-        except ValueError:
-            q = 1.0
-        if name and q > 0:
-            weighted.append((q, name))
-    return [name for _, name in sorted(weighted, key=lambda pair: -pair[0])]
-
-
-def _matches(pattern: str, name: str) -> bool:
-    kind, _, rest = pattern.partition("/")
-    return pattern in ("*/*", "*", name) or (
-        rest == "*" and name.startswith(kind + "/")
-    )
-
-
-def _either(names: Iterable[str]) -> str:
-    return " or ".join(names)
-
-
-def _text(body: bytes) -> str:
     try:
-        return body.decode("utf-8-sig")
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         message = f"the body is not UTF-8: byte {exc.start} is 0x{body[exc.start]:02x}"
         raise BadInput(message) from exc
+    if not text.strip():
+        message = "the body is empty: send at least one row"
+        raise BadInput(message)
+    return FORMATS[name].decode(text)
+
+
+def encode(outputs: Outputs, name: str) -> bytes:
+    """Write an answer in one of FORMATS."""
+    return FORMATS[name].encode(outputs).encode(errors="replace")  # a lone surrogate
 
 
 def _positional(rows: list[list[Any]]) -> Table:
     """Turn rows of equal length into columns by position."""
-    _filled(rows[0])
+    _require_values(rows[0])
     width = len(rows[0])
     for number, row in enumerate(rows, 1):
         if len(row) != width:
@@ -191,32 +144,45 @@ def _positional(rows: list[list[Any]]) -> Table:
     return Table(dict(enumerate(columns)), len(rows), named=False)
 
 
+def _named(rows: list[dict[str, Any]]) -> Table:
+    """Turn records into columns; row 1 says which there are."""
+    _require_values(rows[0])
+    cells = {name: [row.get(name, ABSENT) for row in rows] for name in rows[0]}
+    return Table(cells, len(rows), named=True)
+
+
+def _require_values(row: list[Any] | dict[str, Any]) -> None:
+    if not row:
+        message = "has no values"
+        raise BadInput(message, row=1)
+
+
 def _table(value: Any) -> Table:
     """Find the rows in a JSON value."""
-    if isinstance(value, dict) and isinstance(value.get("instances"), list):
-        value = value["instances"]
-    elif isinstance(value, dict) and {"columns", "data"} <= value.keys():
-        return _split(value["columns"], value["data"])
-    elif isinstance(value, dict):
-        value = [value]
+    if isinstance(value, dict):
+        if {"columns", "data"} <= value.keys():
+            return _split(value["columns"], value["data"])
+        value = value.get("instances", [value])
     if not isinstance(value, list) or not value:
         message = 'no rows: send {"instances": [[...], ...]} or a list of rows'
         raise BadInput(message)
     rows = [_record(item) for item in value]
-    if all(isinstance(row, dict) for row in rows):
+    kinds = [type(row) if isinstance(row, dict | list) else object for row in rows]
+    for number, kind in enumerate(kinds, 1):
+        if kind is not kinds[0]:
+            message = "is not of the same kind as row 1: send lists, or objects"
+            raise BadInput(message, row=number)
+    if kinds[0] is dict:
         return _named(rows)
-    if all(isinstance(row, list) for row in rows):
-        return _positional(rows)
-    if not any(isinstance(row, dict | list) for row in rows):
-        return _positional([rows])
-    odd = next(n for n, row in enumerate(rows, 1) if type(row) is not type(rows[0]))
-    message = "is not of the same kind as row 1: send lists only, or objects only"
-    raise BadInput(message, row=odd)
+    return _positional(rows if kinds[0] is list else [rows])
 
 
 def _record(item: Any) -> Any:
     """Unwrap `{"data": {"features": {"values": [...]}}}`, at any depth (F-06)."""
     for key in ("data", "features", "values"):
+        if isinstance(item, dict) and {"keys", "shape", "values"} <= item.keys():
+            message = 'sparse rows, "keys" and "values", are not read: send all values'
+            raise BadInput(message)
         if isinstance(item, dict) and isinstance(item.get(key), list | dict):
             item = item[key]
     return item
@@ -227,6 +193,9 @@ def _split(names: Any, data: Any) -> Table:
     if not isinstance(names, list) or not isinstance(data, list) or not data:
         message = '"columns" and "data" are to be lists, "data" of at least one row'
         raise BadInput(message)
+    if not names or len({str(name) for name in names}) < len(names):
+        message = '"columns" are to be names, each of them once'
+        raise BadInput(message)
     for number, row in enumerate(data, 1):
         if not isinstance(row, list) or len(row) != len(names):
             message = f"is not a list of {len(names)} values, as columns are"
@@ -235,21 +204,15 @@ def _split(names: Any, data: Any) -> Table:
     return Table(dict(zip(map(str, names), cells, strict=True)), len(data), named=True)
 
 
-def _named(rows: list[dict[str, Any]]) -> Table:
-    """Turn records into columns; row 1 says which there are."""
-    _filled(rows[0])
-    cells = {name: [row.get(name, ABSENT) for row in rows] for name in rows[0]}
-    return Table(cells, len(rows), named=True)
+def _width(cell: Any) -> int:
+    return len(cell) if isinstance(cell, list) else 0
 
 
-def _filled(row: list[Any] | dict[str, Any]) -> None:
-    if not row:
-        message = "has no values"
-        raise BadInput(message, row=1)
-
-
-def _holds_lists(column: list[Any]) -> bool:
-    return bool(column) and isinstance(column[0], list)
+def _spread(column: list[Any]) -> list[list[Any]]:
+    """Make a column of each place in lists of equal length."""
+    if not _width(column[0]):
+        return [column]
+    return [list(values) for values in zip(*column, strict=True)]
 
 
 def _csv_cells(column: Iterable[Any]) -> Iterable[Any]:
@@ -258,7 +221,13 @@ def _csv_cells(column: Iterable[Any]) -> Iterable[Any]:
         if isinstance(value, list | dict):
             yield _json(value)
         else:
-            yield "" if value is None or value != value else value  # noqa: PLR0124 -- NaN
+            yield "" if value is None or value != value else value  # noqa: PLR0124
+
+
+def _lines(rows: Iterable[Any], quoting: Any) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    return text.getvalue()
 
 
 def _json(value: Any) -> str:

@@ -3,14 +3,15 @@
 import json
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from runtime.errors import ClientError
 
 Declared = TypeVar("Declared", bound=BaseModel)
-_SPELLINGS = {"True": True, "False": False, "None": None}
+_NOT_OURS = ("_", "sagemaker_", "default_user_module_name")
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def parse(raw: dict[str, Any], declared: type[Declared]) -> Declared:
 
     Raises: ClientError, with a line for each value that is wrong.
     """
-    ours = {k: v for k, v in raw.items() if not k.startswith(("_", "sagemaker_"))}
+    ours = {k: v for k, v in raw.items() if not k.startswith(_NOT_OURS)}
     for name in ours:
         if name not in declared.model_fields:
             raise ClientError(_unknown(name, declared))
@@ -58,23 +59,27 @@ def _decode(value: Any, annotation: Any) -> Any:
     """Undo the SDK's encodings: a text field unwraps a JSON string and nothing else."""
     if not isinstance(value, str):
         return value
-    if value in _SPELLINGS and not _is_text(annotation):
-        return _SPELLINGS[value]
+    kinds = _members(annotation)
+    if value in ("None", "null") and type(None) in kinds:
+        return None
     try:
-        decoded = json.loads(value)
-    except ValueError:
+        decoded = json.loads({"True": "true", "False": "false"}.get(value, value))
+    except (ValueError, RecursionError):
         return value
-    return decoded if isinstance(decoded, str) or not _is_text(annotation) else value
+    only_text = kinds <= {str, type(None)}
+    not_a_switch = isinstance(decoded, bool) and not kinds & {bool, Any}
+    if not isinstance(decoded, str) and (only_text or not_a_switch):
+        return value
+    return decoded
 
 
-def _is_text(annotation: Any) -> bool:
-    """Say whether a field holds text only: str, a Literal of texts, or None besides."""
+def _members(annotation: Any) -> set[Any]:
+    """List the types that a field takes; a Literal counts as its values' types."""
     if get_origin(annotation) is Literal:
-        return all(isinstance(choice, str) for choice in get_args(annotation))
-    members = [a for a in get_args(annotation) if a is not type(None)]
-    if members:
-        return all(_is_text(member) for member in members)
-    return annotation is str
+        return {type(value) for value in get_args(annotation)}
+    if get_origin(annotation) in (Union, UnionType):
+        return set().union(*map(_members, get_args(annotation)))
+    return {get_origin(annotation) or annotation}
 
 
 def _unknown(name: str, declared: type[BaseModel]) -> str:

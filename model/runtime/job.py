@@ -232,6 +232,6 @@ def _watch_for_stop(job: Job[Any]) -> None:
     threading.Thread(target=watch, name="stop", daemon=True).start()
 
 
-def _classes(model: Any) -> list[Any] | None:
-    classes = getattr(model, "classes_", None)
-    return None if classes is None else list(getattr(classes, "tolist", list)())
+def _classes(model: Any) -> Any:
+    """List the classes of a classifier; a regressor or several outputs have none."""
+    return getattr(getattr(model, "classes_", None), "tolist", lambda: None)()

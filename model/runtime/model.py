@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from runtime import artifact, formats
+from runtime.accept import choose, media_type
 from runtime.errors import ModelError, PredictionFailed, RequestError, ThreadsLeft
 from runtime.formats import Outputs
 from runtime.schema import Schema, untyped
@@ -58,7 +59,12 @@ class Model:
             log.warning("%s", skew)
         if description is None:
             log.info("no model.json: no check of types or versions, no warm-up row")
-        model = cls(_construct(kind, model_dir), (description or {}).get("columns"))
+        predictor = _construct(kind, model_dir)
+        try:
+            model = cls(predictor, (description or {}).get("columns"))
+        except (KeyError, TypeError, ValueError) as exc:
+            message = f"cannot read the columns of {model_dir / 'model.json'}: {exc!r}"
+            raise ModelError(message) from exc
         log.info("loaded %s in %.2f s", model_dir, time.monotonic() - started)
         return model
 
@@ -77,6 +83,8 @@ class Model:
         if example is not None:
             rows = pd.DataFrame([example] if isinstance(example, dict) else example)
             self.predict(rows)
+        elif hasattr(self.predictor, "decode"):
+            log.info("decode is the owner's own: set `example` to have a warm-up row")
         elif self.schema is not None and self.schema.typed:
             self.predict(self.schema.example())
 
@@ -89,19 +97,19 @@ class Model:
         Raises: RequestError.
         """
         encode = getattr(self.predictor, "encode", None)
-        chosen = "" if encode else formats.choose(accept, default_accept)
+        chosen = "" if encode else choose(accept, default_accept, [*formats.FORMATS])
         rows = self.rows(body, content_type)
         if encode:
             with _owners_code():
-                answer, media_type = encode(self.predictor.predict(rows), accept)
-            return answer, media_type
+                answer, kind = encode(self.predictor.predict(rows), accept)
+            return answer, kind
         return formats.encode(self.predict(rows), chosen), chosen
 
     def rows(self, body: bytes, content_type: str) -> Any:
         """Read the rows of a body as they were in `fit`. Raises: RequestError."""
         if hasattr(self.predictor, "decode"):
             with _owners_code():
-                return self.predictor.decode(body, formats.media_type(content_type))
+                return self.predictor.decode(body, media_type(content_type))
         table = formats.decode(body, content_type)
         return untyped(table) if self.schema is None else self.schema.frame(table)
 
@@ -112,6 +120,9 @@ class Model:
         """
         with _owners_code():
             outputs = _outputs(self.predictor.predict(rows))
+            if not outputs.columns:
+                message = "predict gave no output"
+                raise ValueError(message)
             for name, values in outputs.columns.items():
                 if len(values) != len(rows):
                     message = f"{len(values)} answers to {len(rows)} rows, in {name!r}"
@@ -140,8 +151,12 @@ def unthreaded() -> Iterator[None]:
     """
     before = _thread_count()
     yield
-    left = _thread_count() - before
-    if left > 0:
+    for _ in range(20):  # the kernel lists a thread for a moment after its end
+        left = _thread_count() - before
+        if left <= 0:
+            break
+        time.sleep(0.01)
+    else:
         message = f"loading the model left {left} threads behind"
         raise ThreadsLeft(message)
 
@@ -190,4 +205,15 @@ def _outputs(answer: Any) -> Outputs:
 def _plain(values: Any) -> list[Any]:
     """Make a list of Python's own values of an array, a Series or a list."""
     plain = values if isinstance(values, list) else values.tolist()
-    return [value.tolist() if hasattr(value, "tolist") else value for value in plain]
+    return [_cell(value) for value in plain]
+
+
+def _cell(value: Any) -> Any:
+    """Undo numpy and pandas, at any depth."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_cell(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _cell(item) for key, item in value.items()}
+    return None if value is pd.NA or value is pd.NaT else value

@@ -27,6 +27,7 @@ class Column:
     dtype: str
     example: Any = None
     categories: tuple[str, ...] = ()
+    ordered: bool = False
 
     @classmethod
     def learn(cls, values: "pd.Series[Any]") -> Self:
@@ -38,12 +39,19 @@ class Column:
         if pd.api.types.is_bool_dtype(values.dtype):
             return cls(name, dtype, bool(values.mode().iloc[0]))
         if pd.api.types.is_numeric_dtype(values.dtype):
-            median = float(values.median())
+            low, high = (
+                float(values.quantile(0.5, interpolation=side))
+                for side in ("lower", "higher")
+            )
+            median = low / 2 + high / 2  # their sum may be too large
             return cls(name, dtype, round(median) if "int" in dtype.lower() else median)
         counts = values.value_counts()
-        if len(counts) >= MAX_CATEGORIES and dtype != "category":
+        if dtype == "category":
+            categories, ordered = tuple(values.cat.categories), bool(values.cat.ordered)
+            return cls(name, dtype, counts.index[0], categories, ordered)
+        if len(counts) >= MAX_CATEGORIES:
             return cls(name, dtype, "text")
-        return cls(name, dtype, str(counts.index[0]), tuple(sorted(counts.index)))
+        return cls(name, dtype, counts.index[0], tuple(sorted(counts.index)))
 
     def parse(self, raw: Iterable[Any], problems: list[Problem]) -> Any:
         """Read cells into an array of this column's dtype; note what is wrong.
@@ -60,24 +68,25 @@ class Column:
         return None if problems else self._array(values)
 
     def _value(self, cell: Any) -> Any:
-        value = cells.reader(self.dtype)(cell)  # type: ignore[misc]  # learn has checked
-        if self.dtype == "category" and value not in (*self.categories, cells.NAN):
+        value = cells.reader(self.dtype)(cell)  # type: ignore[misc]  # `learn` checks
+        unseen = self.dtype == "category" and value not in self.categories
+        if unseen and not cells.is_missing(value):
             raise ValueError(cells.expected(f"one of {_listed(self.categories)}", cell))
         return value
 
     def _array(self, values: list[Any]) -> Any:
         if self.dtype == "any":
-            return _inferred(values)
+            return _as_it_looks(values)
         if self.dtype == "category":
-            return pd.Categorical(values, categories=list(self.categories))
+            return pd.Categorical(values, list(self.categories), ordered=self.ordered)
         if self.dtype.lower().startswith("bool"):
             return np.array(values, dtype=object if None in values else bool)
         if self.dtype.startswith(("str", "object")):
-            return pd.array(values, dtype=self.dtype)  # type: ignore[call-overload]
-        array = np.array(values)
-        if "int" in self.dtype.lower() and array.dtype.kind == "i":
-            return array  # 64 bits, also for a narrower column: nothing wraps round
-        return array.astype("float32" if self.dtype.lower() == "float32" else "float64")
+            return pd.Series(values, dtype=self.dtype)
+        if "int" in self.dtype.lower() and all(isinstance(v, int) for v in values):
+            return _integers(values)
+        single = self.dtype.lower() == "float32"
+        return np.array(values, dtype="float32" if single else "float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,10 @@ class Schema:
     def learn(cls, X: Any) -> Self:
         """Take the schema of X, `(n_rows, n_features)`. Raises: ClientError."""
         frame = pd.DataFrame(X)
+        if not frame.columns.is_unique:
+            twice = frame.columns[frame.columns.duplicated()][0]
+            message = f"two columns have the name {twice!r}"
+            raise ClientError(message)
         return cls(tuple(Column.learn(frame[name]) for name in frame))
 
     @classmethod
@@ -99,16 +112,17 @@ class Schema:
 
     @classmethod
     def from_json(cls, columns: list[dict[str, Any]]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(
-            tuple(
-                Column(**{**c, "categories": tuple(c["categories"])}) for c in columns
-            )
-        )
+        """Read what `to_json` wrote. Raises: KeyError, TypeError, ValueError."""
+        for column in columns:
+            if cells.reader(column["dtype"]) is None:
+                message = f"dtype {column['dtype']!r}"
+                raise ValueError(message)
+        made = (Column(**{**c, "categories": tuple(c["categories"])}) for c in columns)
+        return cls(tuple(made))
 
     def to_json(self) -> list[dict[str, Any]]:
         """Give plain values for model.json."""
-        fields = ("name", "dtype", "example", "categories")
+        fields = ("name", "dtype", "example", "categories", "ordered")
         return [{key: getattr(c, key) for key in fields} for c in self.columns]
 
     @property
@@ -139,11 +153,12 @@ class Schema:
 
     def _by_name(self, table: Table) -> list[list[Any]]:
         names = [column.name for column in self.columns]
-        absent = [name for name in names if name not in table.columns]
+        given = {str(name): values for name, values in table.columns.items()}
+        absent = [name for name in names if str(name) not in given]
         if absent:
             message = f"missing: {_listed(absent)}; expected {_listed(names)}"
             raise BadInput(message, column=absent[0])
-        return [table.columns[name] for name in names]
+        return [given[str(name)] for name in names]
 
     def _by_position(self, table: Table) -> list[list[Any]]:
         given, wanted = len(table.columns), len(self.columns)
@@ -181,12 +196,19 @@ def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
     return name, dtype
 
 
-def _inferred(values: list[Any]) -> Any:
+def _as_it_looks(values: list[Any]) -> Any:
     """Make numbers of a column in which every cell is one, else text."""
     try:
-        return np.array([cells.number(value) for value in values], dtype=float)
+        return np.array([cells.number(value) for value in values], dtype="float64")
     except ValueError:
         return pd.array([cells.string(value) for value in values], dtype="str")
+
+
+def _integers(values: list[int]) -> Any:
+    """Keep integers exact in 64 bits, also where `fit` had fewer; nothing overflows."""
+    if max(values) < 2**63:
+        return np.array(values, dtype="int64")
+    return np.array(values, dtype="uint64" if min(values) >= 0 else "float64")
 
 
 def _listed(names: Iterable[str | int]) -> str:

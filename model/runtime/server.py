@@ -13,7 +13,7 @@ bind = f"0.0.0.0:{_settings.port}"  # H-09
 backlog = 2048  # connections wait here, accepted within 250 ms (H-10)
 
 worker_class = "uvicorn_worker.UvicornWorker"
-workers = Budget.measure(_settings.workers).workers
+workers = Budget.measure(_settings.workers, _settings.threads).workers
 preload_app = _settings.preload  # one copy of the model for all workers
 # Of a worker's event loop, not of a request: a worker that shows no sign of life.
 timeout = 60

@@ -14,8 +14,9 @@ from pydantic import (
     field_validator,
 )
 
+from runtime.accept import media_type
 from runtime.errors import SettingsError
-from runtime.formats import FORMATS, media_type
+from runtime.formats import FORMATS
 
 
 def _names(*names: str) -> AliasChoices:
@@ -89,6 +90,14 @@ class Settings(BaseModel):
         validation_alias=_names("SAGEMAKER_CONTAINER_LOG_LEVEL"),
         description="Python's number: 10 debug, 20 info, 30 warning, 40 error",
     )
+
+    @field_validator("preload", mode="before")
+    @classmethod
+    def _switch(cls, word: object) -> object:
+        if str(word).lower() not in ("true", "1", "false", "0"):
+            msg = "should be a boolean, true or false"
+            raise ValueError(msg)
+        return word
 
     @field_validator("base_dir")
     @classmethod

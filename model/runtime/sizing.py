@@ -30,7 +30,8 @@ class Budget:
         """Divide CPUs and memory among workers; given numbers are obeyed."""
         cpus = cpu_count(cgroup)
         if workers is None:
-            workers = max(1, min(cpus, memory_limit(cgroup) // MEMORY_PER_WORKER))
+            room = memory_limit(cgroup) // MEMORY_PER_WORKER
+            workers = max(1, min(cpus // (threads or 1), room))
         return cls(workers, threads or max(1, cpus // workers))
 
 

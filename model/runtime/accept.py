@@ -1,0 +1,52 @@
+"""Which media type an answer gets: the Accept header, lists and q-values (H-21)."""
+
+from collections.abc import Sequence
+
+from runtime.errors import NotAcceptable
+
+
+def choose(header: str, default: str, offered: Sequence[str]) -> str:
+    """Choose one of the offered media types; the default wins a tie.
+
+    Raises: NotAcceptable where the header takes none of them.
+    """
+    wanted = _ranges(header) or [("*/*", 1.0)]
+    ranked = [(_weight(name, wanted), name) for name in (default, *offered)]
+    (weight, _), best = max(ranked, key=lambda pair: pair[0])
+    if weight == 0:
+        message = f"cannot write {header!r}: accept {' or '.join(offered)}"
+        raise NotAcceptable(message)
+    return best
+
+
+def media_type(header: str) -> str:
+    """Give the media type of a header in lower case, without its parameters (H-22)."""
+    return header.partition(";")[0].strip().lower()
+
+
+def _ranges(header: str) -> list[tuple[str, float]]:
+    """Split a header into media ranges and their weights."""
+    found = []
+    for part in header.split(","):
+        if name := media_type(part):
+            _, _, q = part.lower().replace(" ", "").partition(";q=")
+            name = "*/*" if name == "*" else name
+            found.append((name, _number(q.partition(";")[0])))
+    return found
+
+
+def _number(q: str) -> float:
+    try:
+        return min(max(float(q), 0.0), 1.0)
+    except ValueError:
+        return 1.0
+
+
+def _weight(name: str, wanted: list[tuple[str, float]]) -> tuple[float, int]:
+    """Weigh a type by the most exact range that names it; earlier ones break ties."""
+    kind = name.partition("/")[0]
+    for pattern in (name, f"{kind}/*", "*/*"):
+        for place, (wish, q) in enumerate(wanted):
+            if wish == pattern:
+                return q, -place
+    return 0.0, 0
