@@ -1,0 +1,40 @@
+"""The README tells the truth."""
+
+import re
+
+import pytest
+from harness import ROOT
+
+from runtime.settings import Settings
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_it_is_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+@pytest.mark.sample
+@pytest.mark.parametrize("name", ["model/predictor.py", "model/train"])
+def test_it_shows_the_owners_files_in_full(name: str) -> None:
+    assert f"```python\n{(ROOT / name).read_text()}```" in README
+
+
+def test_its_table_of_settings_is_that_of_the_code() -> None:
+    rows = []
+    for field in Settings.model_fields.values():
+        names = ", ".join(f"`{name}`" for name in field.validation_alias.choices)  # type: ignore[union-attr]
+        default = "" if field.default is None else f"`{field.default}`".lower()
+        rows.append(f"| {names} | {default} | {field.description} |")
+    assert "\n".join(rows) in README
+
+
+def test_every_file_that_it_names_is_there() -> None:
+    named = re.findall(r"`((?:model|local-test|tests|docs)/[\w./-]*)`", README)
+    made = {"local-test/test-dir/model"}
+    assert [n for n in named if n not in made and not (ROOT / n).exists()] == []
+
+
+def test_every_module_of_the_runtime_is_on_its_map() -> None:
+    modules = {path.name for path in (ROOT / "model/runtime").glob("[a-z]*.py")}
+    assert {name for name in modules if f"{name}`" not in README} == set()
