@@ -64,7 +64,7 @@ stop() {
 }
 
 port::require_free
-step 1 "prepare" prepare
+step 1 "build the image, or the environment .venv" prepare
 arguments=("--${mode}")
 [[ -z "${image}" ]] || arguments+=("${image}")
 step 2 "train" "${here}/train-local.sh" "${arguments[@]}"
