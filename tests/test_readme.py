@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from harness import ROOT
 
+from harness import ROOT
 from runtime.settings import Settings
 
 README = (ROOT / "README.md").read_text()
