@@ -32,6 +32,7 @@ model::mount() {
         tar -xzf "${model}" -C "${base}/model" || die "${model} is not a .tar.gz"
         model="${base}/model"
     else
+        [[ "${model}" != "${test_dir}/model" ]] || mkdir -p "${model}"
         model="$(folder::absolute "${model}")"
         ln -s "${model}" "${base}/model"
     fi
