@@ -1,20 +1,18 @@
 #!/usr/bin/env bash
 # Starts a Docker engine where none answers, from Debian's packages and without systemd.
 #
-# Usage: .ci/engine.sh (as root)
+# Usage: .ci/engine.sh LOGFILE (as root)
 set -euo pipefail
 
+log="${1:?a file for the log of the engine}"
 if docker info >/dev/null 2>&1; then
     exit 0
 fi
-packages=()
-command -v dockerd >/dev/null || packages+=(docker.io iptables)
-command -v docker >/dev/null || packages+=(docker-cli)
-if [[ "${#packages[@]}" -gt 0 ]]; then
-    apt-get update --quiet --quiet
-    apt-get install --yes --quiet --quiet --no-install-recommends docker.io iptables >/dev/null
-fi
-log="$(mktemp)"
+install() {
+    apt-get install --yes --quiet --quiet --no-install-recommends "$@" >/dev/null
+}
+command -v dockerd >/dev/null || install docker.io iptables
+command -v docker >/dev/null || install docker-cli # a package of its own since trixie
 setsid dockerd >"${log}" 2>&1 </dev/null &
 for _ in $(seq 60); do
     if docker info >/dev/null 2>&1; then

@@ -47,7 +47,7 @@ def main() -> None:
     variables = {"SAGEMAKER_BASE_DIR": BASE_DIR, "SAGEMAKER_BIND_TO_PORT": port}
     server = subprocess.Popen(
         [sys.executable, str(ROOT / "model/serve")],
-        env=os.environ | {name: str(value) for name, value in variables.items()},  # noqa: TID251
+        env=os.environ | {name: str(value) for name, value in variables.items()},
         stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
