@@ -42,21 +42,23 @@ image::ensure() {
         return
     fi
     image="sagemaker-model:local"
-    local buildkit=0 log arguments=(--tag "${image}")
-    if docker buildx version >/dev/null 2>&1; then
-        buildkit=1
+    docker info >/dev/null 2>&1 || die "no Docker engine answers: start it, or use --native"
+    local buildkit=1 build_log arguments=(--tag "${image}")
+    if ! docker buildx version >/dev/null 2>&1; then
+        buildkit=0
+        arguments+=(--force-rm) # the classic builder leaves a container where it fails
     fi
     if [[ -n "${BASE_IMAGE:-}" ]]; then
         arguments+=(--build-arg "BASE_IMAGE=${BASE_IMAGE}")
     fi
-    log="$(mktemp)"
+    build_log="$(mktemp)"
     echo "building ${image} (the first time takes a minute or two)" >&2
-    if ! DOCKER_BUILDKIT="${buildkit}" docker build "${arguments[@]}" "${root}" >"${log}" 2>&1; then
-        tail -n 30 "${log}" >&2
-        rm -f "${log}"
-        die "the image was not built; repair the Dockerfile or requirements.in, then run this again"
+    if ! DOCKER_BUILDKIT="${buildkit}" docker build "${arguments[@]}" "${root}" >"${build_log}" 2>&1; then
+        tail -n 30 "${build_log}" >&2
+        rm -f "${build_log}"
+        die "the image was not built: repair what is named above, then run this again"
     fi
-    rm -f "${log}"
+    rm -f "${build_log}"
 }
 
 # Options for a container whose files belong to whoever called, not to root.
@@ -93,16 +95,37 @@ native::ensure() {
     [[ ! -d "${root}/wheels" ]] || wheels=(--find-links "${root}/wheels")
     "${python}" -m pip install --quiet --disable-pip-version-check \
         ${wheels[@]+"${wheels[@]}"} --requirement "${requirements}" ||
-        die "packages are missing; run: ${python} -m pip install -r ${requirements}"
+        die "packages are missing: repair ${requirements}, then run this again"
     cp "${requirements}" "${venv}/requirements.txt"
 }
 
+# usage: child::run COMMAND...
+# Runs a command in a process group of its own, and passes a stop on to it: Ctrl-C
+# becomes one SIGTERM, which is what SageMaker sends. `stopped` says whether it came.
+child::run() {
+    local status=0
+    set -m
+    "$@" &
+    child=$!
+    set +m
+    wait "${child}" || status=$?
+    if [[ -n "${stopped}" ]]; then # a signal ends the first wait before the child ends
+        wait "${child}" || true
+    fi
+    return "${status}"
+}
+
+child=""
+stopped=""
+trap 'stopped=yes; [[ -z "${child}" ]] || kill -TERM "${child}" 2>/dev/null || true' INT TERM HUP
+
 port::require_free() {
+    [[ "${port}" =~ ^[0-9]+$ && "${port}" -le 65535 ]] || die "PORT=${port} is no port" 64
     if (: <"/dev/tcp/127.0.0.1/${port}") 2>/dev/null; then
         die "port ${port} is in use: stop what listens there, or choose another, PORT=8081 ${0}"
     fi
 }
 
 folder::absolute() { # usage: folder::absolute PATH
-    (cd "${1}" 2>/dev/null && pwd) || die "there is no folder ${1}"
+    (CDPATH="" cd "${1}" 2>/dev/null && pwd) || die "there is no folder ${1}"
 }

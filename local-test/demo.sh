@@ -22,7 +22,7 @@ cleanup() {
     rm -f "${log}"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
 
 step() { # usage: step NUMBER TEXT COMMAND...
     local number="${1}" text="${2}" start="${SECONDS}"

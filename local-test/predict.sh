@@ -15,7 +15,7 @@ payload="${1}"
 default="text/csv"
 [[ "${payload}" != *.json ]] || default="application/json"
 content_type="${2:-${default}}"
-[[ -r "${payload}" ]] || die "cannot read the file ${payload}"
+[[ -f "${payload}" && -r "${payload}" ]] || die "cannot read the file ${payload}"
 
 answer="$(mktemp)"
 trap 'rm -f "${answer}"' EXIT

@@ -15,7 +15,8 @@ model="${test_dir}/model"
 while [[ $# -gt 0 ]]; do
     case "${1}" in
         --model)
-            model="${2:?--model needs a folder or a .tar.gz}"
+            [[ $# -ge 2 ]] || usage "$(basename "${0}") --model FOLDER|FILE.tar.gz"
+            model="${2}"
             shift
             ;;
         --docker | --native) mode="${1#--}" ;;
@@ -49,38 +50,29 @@ serve::docker() {
     local user name names
     user="$(container::user)"
     [[ -z "${user}" ]] || arguments+=("${user}")
-    names="$(env | sed -n -E 's/^((MODEL|SAGEMAKER)_[A-Z_]*)=.*/\1/p')"
+    names="$(env | sed -n -E 's/^((MODEL|SAGEMAKER)_[A-Z_]*|OMP_NUM_THREADS)=.*/\1/p')"
     for name in ${names}; do
         case "${name}" in
             SAGEMAKER_BASE_DIR | SAGEMAKER_BIND_TO_PORT) ;; # of this machine
             *) arguments+=(--env "${name}") ;;
         esac
     done
-    docker run "${arguments[@]}" "${image}" serve &
+    child::run docker run "${arguments[@]}" "${image}" serve
 }
 
 # shellcheck disable=SC2329 # called by the name of the mode
 serve::native() {
     native::ensure
-    SAGEMAKER_BASE_DIR="${base}" SAGEMAKER_BIND_TO_PORT="${port}" \
-        "${python}" "${root}/model/serve" &
+    export SAGEMAKER_BASE_DIR="${base}" SAGEMAKER_BIND_TO_PORT="${port}"
+    child::run "${python}" "${root}/model/serve"
 }
 
 base="$(mktemp -d)"
-server=""
-stopped=""
 trap 'rm -rf "${base}"' EXIT
-trap 'stopped=yes; [[ -z "${server}" ]] || kill -TERM "${server}" 2>/dev/null || true' INT TERM
 
 port::require_free
 model::mount
 mode::choose
-"serve::${mode}"
-server=$!
 status=0
-wait "${server}" || status=$?
-if [[ -n "${stopped}" ]]; then # a signal ends the first wait before the server ends
-    wait "${server}" || true
-    exit 0
-fi
-die "the server ended by itself with status ${status}; the reason is above"
+"serve::${mode}" || status=$?
+[[ -n "${stopped}" ]] || die "the server ended by itself with status ${status}; the reason is above"

@@ -14,7 +14,8 @@ data=""
 while [[ $# -gt 0 ]]; do
     case "${1}" in
         --data)
-            data="$(folder::absolute "${2:?--data needs a folder}")"
+            [[ $# -ge 2 ]] || usage "$(basename "${0}") --data FOLDER"
+            data="$(folder::absolute "${2}")"
             shift
             ;;
         --docker | --native) mode="${1#--}" ;;
@@ -30,7 +31,7 @@ train::docker() {
     user="$(container::user)"
     [[ -z "${user}" ]] || arguments+=("${user}")
     [[ -z "${data}" ]] || arguments+=(--volume "${data}:/opt/ml/input/data/training:ro")
-    docker run "${arguments[@]}" "${image}" train
+    child::run docker run "${arguments[@]}" "${image}" train
 }
 
 train::native() {
@@ -46,9 +47,13 @@ train::native() {
         ln -s "${test_dir}/model" "${base}/model"
         ln -s "${test_dir}/output" "${base}/output"
     fi
-    SAGEMAKER_BASE_DIR="${base}" "${python}" "${root}/model/train"
+    export SAGEMAKER_BASE_DIR="${base}"
+    child::run "${python}" "${root}/model/train"
 }
 
 mkdir -p "${test_dir}/model" "${test_dir}/output" # else the engine makes them, as root
 mode::choose
-"train::${mode}" || die "training failed; the reason is above and in ${test_dir}/output/failure"
+if ! "train::${mode}"; then
+    [[ -z "${stopped}" ]] || die "stopped; there is no model" 130
+    die "training failed; the reason is above"
+fi

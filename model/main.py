@@ -13,11 +13,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from gunicorn.errors import AppImportError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from threadpoolctl import threadpool_limits
 
 from predictor import Predictor
 from runtime.errors import DeadlineExceeded, ModelError, PayloadTooLarge, RequestError
 from runtime.model import Model, unthreaded
+from runtime.server import warmed
 from runtime.settings import Settings
 
 log = logging.getLogger("serve")
@@ -44,8 +46,8 @@ def create() -> FastAPI:
 
 def app_of(model: Model, settings: Settings) -> FastAPI:
     """Make the app that serves one model."""
-    app = FastAPI(title="SageMaker model", lifespan=lifespan)
-    app.state.model, app.state.settings, app.state.ready = model, settings, False
+    app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app.state.model, app.state.settings = model, settings
     app.add_api_route("/ping", ping, methods=["GET", "POST"])  # POST: H-16
     app.add_api_route("/invocations", invocations, methods=["POST"])
     app.add_exception_handler(RequestError, refuse)
@@ -73,31 +75,33 @@ async def warm_up(app: FastAPI) -> None:
     except Exception:  # the owner's code; no restart would cure it
         log.exception("the model failed on the warm-up row: the server stops")
         os._exit(_BOOT_ERROR)
-    app.state.ready = True
+    warmed[0] = 1
 
 
 async def ping(request: Request) -> Response:
     """Answer 200 once the model has answered the warm-up row, else 503 (H-13)."""
-    state = request.app.state
-    return Response(status_code=200 if state.ready and state.model.healthy() else 503)
+    healthy = warmed[0] and request.app.state.model.healthy()
+    return Response(status_code=200 if healthy else 503)
 
 
 async def invocations(request: Request) -> Response:
     """Answer the rows of a body with one prediction each (H-18, H-21)."""
-    state = request.app.state
-    answer = asyncio.get_running_loop().run_in_executor(
-        state.lane,
-        state.model.answer,
-        await read_body(request, state.settings.max_payload_mb),
-        request.headers.get("content-type", ""),
-        request.headers.get("accept", ""),
-        state.settings.default_accept,
-    )
+    state, headers = request.app.state, request.headers
     try:
-        content, media_type = await asyncio.wait_for(answer, state.settings.timeout)
+        async with asyncio.timeout(state.settings.timeout):
+            content, media_type = await asyncio.get_running_loop().run_in_executor(
+                state.lane,
+                state.model.answer,
+                await read_body(request, state.settings.max_payload_mb),
+                headers.get("content-type", ""),
+                headers.get("accept", ""),
+                state.settings.default_accept,
+            )
     except TimeoutError as exc:
         message = f"no answer within {state.settings.timeout:g} s: send fewer rows"
         raise DeadlineExceeded(message) from exc
+    except ClientDisconnect:
+        return Response(status_code=400)  # the caller has left: nobody reads this
     # Not `media_type=`: Starlette would add a charset to text/csv (F-16).
     return Response(content, headers={"content-type": media_type})
 

@@ -267,7 +267,7 @@ def test_a_target_that_is_not_there_is_refused_with_the_nearest_name(
 
 
 def test_a_target_like_no_column_is_refused_with_all_names(rows: pd.DataFrame) -> None:
-    assert wrong(rows, "xyz").endswith("nearest: age, city, rich")
+    assert wrong(rows, "xyz").endswith("columns: age, city, rich")
 
 
 def test_without_a_header_the_first_column_is_the_target(channel: Path) -> None:

@@ -168,7 +168,7 @@ def predictions(call: dict[str, Any]) -> bytes:
     """Answer as the container does, which must be able to read the rows."""
     body = call["Body"].encode() if isinstance(call["Body"], str) else call["Body"]
     table = formats.decode(body, call["ContentType"])
-    outputs = formats.Outputs({"prediction": ["Adelie"] * table.n_rows}, named=False)
+    outputs = formats.Outputs({"prediction": ["Adelie"] * len(table.rows)}, named=False)
     return formats.encode(
         outputs, choose(call["Accept"], formats.JSON, [*formats.FORMATS])
     )

@@ -23,15 +23,18 @@ ROWS = st.integers(2, 4).flatmap(
 )
 
 
+def columns_of(table: Table) -> dict[Any, list[Any]]:
+    keys = table.names or range(table.width)
+    return {key: table.column(place) for place, key in enumerate(keys)}
+
+
 def rows_of(table: Table) -> list[list[Any]]:
-    assert all(len(cells) == table.n_rows for cells in table.columns.values())
-    return [list(row) for row in zip(*table.columns.values(), strict=True)]
+    return [list(row) for row in zip(*columns_of(table).values(), strict=True)]
 
 
 def read_csv(body: bytes) -> list[list[Any]]:
     table = formats.decode(body, CSV)
-    assert not table.named
-    assert list(table.columns) == list(range(len(table.columns)))
+    assert table.names is None
     return rows_of(table)
 
 
@@ -243,7 +246,7 @@ def test_an_empty_body_is_refused(content_type: str, body: bytes) -> None:
 def test_json_rows_by_position_are_read_in_every_shape(value: Any) -> None:
     """F-06."""
     table = read_json(value)
-    assert table == Table({0: [1.5, -2], 1: [16, 100]}, 2, named=False)
+    assert columns_of(table) == {0: [1.5, -2], 1: [16, 100]}
 
 
 @pytest.mark.parametrize(
@@ -269,47 +272,45 @@ def test_json_rows_by_position_are_read_in_every_shape(value: Any) -> None:
 def test_json_rows_by_name_are_read_in_every_shape(value: Any) -> None:
     """F-06."""
     table = read_json(value)
-    assert table == Table({"age": [33, 44], "city": ["Rome", None]}, 2, named=True)
+    assert columns_of(table) == {"age": [33, 44], "city": ["Rome", None]}
 
 
 @pytest.mark.parametrize(
-    ("value", "table"),
+    ("value", "columns"),
     [
-        ([1.5, 16], Table({0: [1.5], 1: [16]}, 1, named=False)),
-        ({"instances": [1.5, 16]}, Table({0: [1.5], 1: [16]}, 1, named=False)),
-        ([None, "a"], Table({0: [None], 1: ["a"]}, 1, named=False)),
+        ([1.5, 16], {0: [1.5], 1: [16]}),
+        ({"instances": [1.5, 16]}, {0: [1.5], 1: [16]}),
+        ([None, "a"], {0: [None], 1: ["a"]}),
         (
             {"age": 33, "city": "Rome"},
-            Table({"age": [33], "city": ["Rome"]}, 1, named=True),
+            {"age": [33], "city": ["Rome"]},
         ),
         (
             {"data": 1, "values": "x"},
-            Table({"data": [1], "values": ["x"]}, 1, named=True),
+            {"data": [1], "values": ["x"]},
         ),
     ],
     ids=["flat list", "flat instances", "null first", "record", "names of wrappers"],
 )
-def test_a_single_json_row_needs_no_list_around_it(value: Any, table: Table) -> None:
+def test_a_single_json_row_needs_no_list_around_it(
+    value: Any, columns: dict[Any, list[Any]]
+) -> None:
     """F-06."""
-    assert read_json(value) == table
+    assert columns_of(read_json(value)) == columns
 
 
 def test_a_sparse_record_is_never_taken_for_a_dense_one() -> None:
     """F-06: `values` mean nothing without `keys` and `shape`."""
     sparse = {"keys": [26, 182], "shape": [2000], "values": [1, 4]}
-    try:
-        table = read_json({"instances": [{"data": {"features": sparse}}]})
-    except BadInput:
-        return
-    assert len(table.columns) == 2000
-    assert (table.columns[26], table.columns[182], table.columns[0]) == ([1], [4], [0])
+    with pytest.raises(BadInput, match="sparse"):
+        read_json({"instances": [{"data": {"features": sparse}}]})
 
 
 def test_a_key_that_a_record_lacks_is_told_from_one_that_is_null() -> None:
     table = read_json([{"a": 1, "b": 2}, {"a": 3}, {"a": 4, "b": None}])
-    assert table.columns["b"][0] == 2
-    assert table.columns["b"][1] is ABSENT
-    assert table.columns["b"][2] is None
+    assert columns_of(table)["b"][0] == 2
+    assert columns_of(table)["b"][1] is ABSENT
+    assert columns_of(table)["b"][2] is None
 
 
 def test_a_json_body_may_begin_with_a_byte_order_mark() -> None:
@@ -336,7 +337,7 @@ def test_a_json_row_of_another_kind_is_named(value: Any, row: int) -> None:
 def test_a_json_row_of_another_length_is_named() -> None:
     with pytest.raises(BadInput, match="row 2: has 1 columns, row 1 has 2"):
         read_json([[1, 2], [3]])
-    with pytest.raises(BadInput, match="row 2: is not a list of 2 values"):
+    with pytest.raises(BadInput, match='row 2: has 1 columns, "columns" has 2'):
         read_json({"columns": ["a", "b"], "data": [[1, 2], [3]]})
 
 
@@ -529,3 +530,12 @@ def test_an_answer_ends_with_one_newline(media_type: str) -> None:
 def test_the_name_of_a_format_has_no_parameters(media_type: str) -> None:
     """F-16: clients compare the Content-Type of an answer as text."""
     assert media_type == accept.media_type(media_type)
+
+
+def test_records_cost_what_the_body_holds_and_not_keys_times_rows() -> None:
+    """A body of 2 MB that would have been 10^10 cells."""
+    record = json.dumps({f"k{n}": 1 for n in range(100_000)})
+    body = f"[{record}{',{}' * 100_000}]"
+    table = formats.decode(body.encode(), JSON)
+    assert table.width == 100_000
+    assert table.column(0)[1] is ABSENT

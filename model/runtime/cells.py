@@ -22,7 +22,7 @@ MISSING = frozenset(
 )
 LARGEST_FLOAT32 = 3.4028235677973362e38  # what rounds to the largest that there is
 _INTEGERS = (-(2**63), 2**64)  # int64 and uint64
-_WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+_WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)  # what 64 bits may hold
 _SHOWN = 50  # characters of a cell in a message
 
 
@@ -114,7 +114,7 @@ def _spelt(cell: str) -> float | int:
         except ValueError:
             value = nan
         if not isnan(value):
-            return int(cell) if value != inf and _WHOLE.fullmatch(cell) else value
+            return int(cell) if _WHOLE.fullmatch(cell) else value
     raise ValueError(expected("a number", cell))
 
 

@@ -84,7 +84,11 @@ def main(predictor: str, model_dir: str, rows: str) -> None:
     """Check a model folder; the class to check it with is handed in by name."""
     logging.basicConfig(level=logging.WARNING)
     module, _, name = predictor.partition(":")
-    kind = getattr(importlib.import_module(module), name)
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except Exception as exc:  # the owner's module
+        logging.getLogger("check").exception("%s was refused", module)
+        sys.exit(f"{module}.py cannot be imported: {type(exc).__name__}: {exc}")
     try:
         check(Model.load(Path(model_dir), kind), Path(rows).read_bytes())
     except Error as exc:

@@ -1,5 +1,6 @@
 """A channel's files -> one DataFrame, and that into X and y."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -21,7 +22,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     `options` are pandas': `header=None` for files without a header line; their columns
     are named "0", "1", ... Raises: ClientError, which names the file.
     """
-    files = list(_files(folder))
+    files = sorted(_files(folder))
     if not files:
         message = f"channel {folder.name!r} is empty: no file in {folder}"
         raise ClientError(message)
@@ -49,8 +50,9 @@ def split_target(
     """
     name = target or rows.columns[0]
     if name not in rows:
-        near = get_close_matches(name, rows.columns, n=1) or [", ".join(rows.columns)]
-        message = f"there is no target column {name!r}; nearest: {near[0]}"
+        near = get_close_matches(name, rows.columns, n=1)
+        hint = f"nearest: {near[0]}" if near else f"columns: {', '.join(rows.columns)}"
+        message = f"there is no target column {name!r}; {hint}"
         raise ClientError(message)
     if not target:
         _refuse_header(rows)
@@ -65,10 +67,16 @@ def split_target(
 
 def _files(folder: Path) -> Iterator[Path]:
     """List the files of a channel; names with . or _ in front are not data (F-03)."""
-    for file in sorted(folder.rglob("*")):
-        hidden = any(p.startswith((".", "_")) for p in file.relative_to(folder).parts)
-        if file.is_file() and not hidden:
-            yield file
+
+    def refuse(exc: OSError) -> None:
+        message = f"cannot read the folder {exc.filename}: {exc.strerror}"
+        raise ClientError(message) from exc
+
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        for name in names:
+            if not name.startswith((".", "_")):
+                yield Path(place, name)
 
 
 def _read_file(file: Path, folder: Path, options: dict[str, Any]) -> pd.DataFrame:

@@ -19,14 +19,32 @@ from runtime.errors import BadInput, UnsupportedType
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a body holds, by column, each cell as the body spelt it.
+    """The rows of a body, each cell as the body spelt it.
 
-    `columns` has names for keys where the body gives names, else positions from 0.
+    Rows are lists, or objects by name; `names` is None where the body gives none.
     """
 
-    columns: dict[Any, list[Any]]
-    n_rows: int
-    named: bool
+    rows: list[Any]
+    names: list[str] | None = None
+
+    @property
+    def width(self) -> int:
+        """How many columns there are: row 1 says it."""
+        return len(self.rows[0])
+
+    def column(self, place: int) -> list[Any]:
+        """Give the cells of a column, by its place in row 1."""
+        if self.names is not None and isinstance(self.rows[0], dict):
+            name = self.names[place]
+            return [row.get(name, ABSENT) for row in self.rows]
+        return [row[place] for row in self.rows]
+
+
+class _Absent:
+    """The cell of a record that lacks the key."""
+
+
+ABSENT = _Absent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +56,6 @@ class Outputs:
 
     columns: dict[str, list[Any]]
     named: bool
-
-
-class _Absent:
-    """The cell of a record that lacks the key."""
-
-
-ABSENT = _Absent()
 
 
 class Format(Protocol):
@@ -71,7 +82,7 @@ class Csv:
             raise BadInput(message) from exc
         while rows[-1] == [""] and len(rows[0]) > 1:
             rows.pop()
-        return _positional(rows)
+        return _rectangle(rows)
 
     def encode(self, outputs: Outputs) -> str:
         """Write a line a row, no header; lists are quoted JSON (F-11)."""
@@ -132,29 +143,22 @@ def encode(outputs: Outputs, name: str) -> bytes:
     return FORMATS[name].encode(outputs).encode(errors="replace")  # a lone surrogate
 
 
-def _positional(rows: list[list[Any]]) -> Table:
-    """Turn rows of equal length into columns by position."""
-    _require_values(rows[0])
-    width = len(rows[0])
+def _rectangle(rows: list[list[Any]], names: list[str] | None = None) -> Table:
+    """Refuse rows of different lengths."""
+    width = len(rows[0] if names is None else names)
     for number, row in enumerate(rows, 1):
         if len(row) != width:
-            message = f"has {len(row)} columns, row 1 has {width}"
+            expected = "row 1 has" if names is None else '"columns" has'
+            message = f"has {len(row)} columns, {expected} {width}"
             raise BadInput(message, row=number)
-    columns = map(list, zip(*rows, strict=True))
-    return Table(dict(enumerate(columns)), len(rows), named=False)
+    return _filled(Table(rows, names))
 
 
-def _named(rows: list[dict[str, Any]]) -> Table:
-    """Turn records into columns; row 1 says which there are."""
-    _require_values(rows[0])
-    cells = {name: [row.get(name, ABSENT) for row in rows] for name in rows[0]}
-    return Table(cells, len(rows), named=True)
-
-
-def _require_values(row: list[Any] | dict[str, Any]) -> None:
-    if not row:
+def _filled(table: Table) -> Table:
+    if not table.width:
         message = "has no values"
         raise BadInput(message, row=1)
+    return table
 
 
 def _table(value: Any) -> Table:
@@ -173,8 +177,8 @@ def _table(value: Any) -> Table:
             message = "is not of the same kind as row 1: send lists, or objects"
             raise BadInput(message, row=number)
     if kinds[0] is dict:
-        return _named(rows)
-    return _positional(rows if kinds[0] is list else [rows])
+        return _filled(Table(rows, list(rows[0])))
+    return _rectangle(rows if kinds[0] is list else [rows])
 
 
 def _record(item: Any) -> Any:
@@ -197,11 +201,10 @@ def _split(names: Any, data: Any) -> Table:
         message = '"columns" are to be names, each of them once'
         raise BadInput(message)
     for number, row in enumerate(data, 1):
-        if not isinstance(row, list) or len(row) != len(names):
+        if not isinstance(row, list):
             message = f"is not a list of {len(names)} values, as columns are"
             raise BadInput(message, row=number)
-    cells = map(list, zip(*data, strict=True))
-    return Table(dict(zip(map(str, names), cells, strict=True)), len(data), named=True)
+    return _rectangle(data, [str(name) for name in names])
 
 
 def _width(cell: Any) -> int:

@@ -15,7 +15,7 @@ _NOT_OURS = ("_", "sagemaker_", "default_user_module_name")
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Read hyperparameters.json; no file means no hyperparameters (T-13).
+    """Read one object of a JSON file; no file means nothing in it (T-13).
 
     Raises: ClientError.
     """
@@ -23,11 +23,11 @@ def read(file: Path) -> dict[str, Any]:
         raw = json.loads(file.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as exc:
-        message = f"cannot read {file}: {exc}"
+    except (OSError, ValueError, RecursionError) as exc:
+        message = f"cannot read {file.resolve()}: {exc}"
         raise ClientError(message) from exc
     if not isinstance(raw, dict):
-        message = f'{file} is to be one object, {{"name": "value", ...}}'
+        message = f"{file} is to be one JSON object, name by name"
         raise ClientError(message)
     return raw
 

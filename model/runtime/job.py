@@ -3,7 +3,6 @@
 `run` is the whole of it: read, train, check, and an exit status that tells the truth.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -60,15 +59,11 @@ class Job(Generic[Declared]):
     @property
     def channels(self) -> list[str]:
         """Input channels: those of the configuration, else the folders (T-17)."""
-        try:
-            config = self.base_dir / "input/config/inputdataconfig.json"
-            return sorted(json.loads(config.read_bytes()))
-        except FileNotFoundError:
-            folders = (self.base_dir / "input/data").glob("*/")
-            return sorted(f.name for f in folders if f.is_dir())  # T-33: files too
-        except (OSError, ValueError) as exc:
-            message = f"cannot read {config}: {exc}"
-            raise ClientError(message) from exc
+        config = self.base_dir / "input/config/inputdataconfig.json"
+        if config.exists():
+            return sorted(hyperparameters.read(config))
+        folders = (self.base_dir / "input/data").glob("*")
+        return sorted(f.name for f in folders if f.is_dir())  # T-33: files too
 
     def channel(self, name: str) -> Path:
         """Give the folder of a channel; `training` and `train` are one.
@@ -145,7 +140,7 @@ def run(train: Callable[[Job[Declared]], None], declared: type[Declared]) -> NoR
         _check(job)
     except BaseException as exc:  # noqa: BLE001 -- the job's outermost line
         sys.exit(_fail(base_dir, exc))
-    print(f"model saved in {job.model_dir}, {time.monotonic() - started:.1f} s")
+    print(f"model saved in {job.model_dir.resolve()}, {time.monotonic() - started:.1f} s")
     sys.exit(0)
 
 
@@ -154,6 +149,8 @@ def _check(job: Job[Any]) -> None:
     if not any(job.model_dir.iterdir()):
         message = f"train wrote nothing to {job.model_dir}: call job.save(model, X)"
         raise ModelError(message)
+    with job._saving:  # noqa: SLF001 -- files of the owner's own count from here on
+        job.saved = True
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as rows:
         if job._held_out is not None:  # noqa: SLF001 -- same module
             job._held_out.to_csv(rows, header=False, index=False)  # noqa: SLF001
@@ -177,7 +174,9 @@ def _check(job: Job[Any]) -> None:
 
 def _fail(base_dir: Path, exc: BaseException) -> int:
     """Empty the model folder, log, and as the last act write the reason (T-40)."""
-    if isinstance(exc, SystemExit) and not isinstance(exc.code, str):
+    if isinstance(exc, KeyboardInterrupt):
+        reason = "Interrupted before the job had ended"
+    elif isinstance(exc, SystemExit) and not isinstance(exc.code, str):
         reason = f"AlgorithmError: train called sys.exit({exc.code})"
     elif isinstance(exc, ClientError):
         reason = f"ClientError: {exc}"
@@ -191,11 +190,14 @@ def _fail(base_dir: Path, exc: BaseException) -> int:
 
 
 def _leave_no_model(base_dir: Path, reason: str) -> None:
-    _empty(base_dir / "model")
-    print(reason, file=sys.stderr, flush=True)
-    failure = base_dir / "output/failure"
-    if not failure.exists():  # a reason that the owner's code wrote wins (T-41)
-        failure.write_text(reason)
+    """Empty the model folder; the reason is told even where that fails."""
+    try:
+        _empty(base_dir / "model")
+    finally:
+        print(reason, file=sys.stderr, flush=True)
+        failure = base_dir / "output/failure"
+        if not failure.exists():  # a reason that the owner's code wrote wins (T-41)
+            failure.write_text(reason, errors="backslashreplace")
 
 
 def _empty(folder: Path) -> None:

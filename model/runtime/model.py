@@ -63,7 +63,8 @@ class Model:
         try:
             model = cls(predictor, (description or {}).get("columns"))
         except (KeyError, TypeError, ValueError) as exc:
-            message = f"cannot read the columns of {model_dir / 'model.json'}: {exc!r}"
+            file = model_dir / artifact.DESCRIPTION
+            message = f"cannot read the columns of {file}: {exc!r}"
             raise ModelError(message) from exc
         log.info("loaded %s in %.2f s", model_dir, time.monotonic() - started)
         return model

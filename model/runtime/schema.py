@@ -62,9 +62,10 @@ class Column:
         for row, cell in enumerate(raw, 1):
             try:
                 values.append(self._value(cell))
-            except (ValueError, OverflowError) as exc:
-                if len(problems) < MAX_PROBLEMS:
-                    problems.append(Problem(str(exc), row, self.name))
+            except ValueError as exc:
+                problems.append(Problem(str(exc), row, self.name))
+                if len(problems) == MAX_PROBLEMS:
+                    break
         return None if problems else self._array(values)
 
     def _value(self, cell: Any) -> Any:
@@ -132,46 +133,48 @@ class Schema:
 
     def example(self) -> pd.DataFrame:
         """Make one synthetic row: medians and most frequent categories."""
-        row = {column.name: [column.example] for column in self.columns}
-        return self.frame(Table(row, 1, named=True))
+        return self.frame(Table([[column.example for column in self.columns]]))
 
     def frame(self, table: Table) -> pd.DataFrame:
         """Give the rows as they were in `fit`: names, order and types.
 
         Returns: `(n_rows, n_features)`. Raises: BadInput, with the first problems.
         """
-        columns = self._by_name(table) if table.named else self._by_position(table)
+        places = (
+            self._by_position(table) if table.names is None else self._by_name(table)
+        )
         problems: list[Problem] = []
         arrays = {
-            column.name: column.parse(raw, problems)
-            for column, raw in zip(self.columns, columns, strict=True)
+            column.name: column.parse(table.column(place), problems)
+            for column, place in zip(self.columns, places, strict=True)
+            if len(problems) < MAX_PROBLEMS
         }
         if problems:
             first, *more = sorted(problems, key=lambda p: p.row or 0)
             raise BadInput(first.message, first.row, first.column, tuple(more))
         return pd.DataFrame(arrays)
 
-    def _by_name(self, table: Table) -> list[list[Any]]:
-        names = [column.name for column in self.columns]
-        given = {str(name): values for name, values in table.columns.items()}
-        absent = [name for name in names if str(name) not in given]
+    def _by_name(self, table: Table) -> list[int]:
+        """Find the place of each column; names that are not ours are left alone."""
+        names = [str(column.name) for column in self.columns]
+        given = {name: place for place, name in enumerate(table.names or ())}
+        absent = [name for name in names if name not in given]
         if absent:
             message = f"missing: {_listed(absent)}; expected {_listed(names)}"
             raise BadInput(message, column=absent[0])
-        return [given[str(name)] for name in names]
+        return [given[name] for name in names]
 
-    def _by_position(self, table: Table) -> list[list[Any]]:
-        given, wanted = len(table.columns), len(self.columns)
-        if given != wanted:
+    def _by_position(self, table: Table) -> list[int]:
+        if table.width != len(self.columns):
             names = _listed(column.name for column in self.columns)
-            message = f"{given} columns, expected {wanted}: {names}"
+            message = f"{table.width} columns, expected {len(self.columns)}: {names}"
             raise BadInput(message)
-        return list(table.columns.values())
+        return list(range(table.width))
 
 
 def untyped(table: Table) -> pd.DataFrame:
     """Give the rows of a table that no schema describes: types are as they look."""
-    return Schema.of_names(table.columns).frame(table)
+    return Schema.of_names(table.names or range(table.width)).frame(table)
 
 
 def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:

@@ -1,6 +1,8 @@
 """gunicorn's configuration, as plain assignments. `serve` has checked the settings."""
 
+import mmap
 import os
+import signal
 from pathlib import Path
 
 from runtime.settings import Settings
@@ -24,6 +26,16 @@ keepalive = 75  # longer than a client's pause between two requests
 _memory = Path("/dev/shm")  # noqa: S108 -- gunicorn unlinks the file at once
 worker_tmp_dir = str(_memory) if os.access(_memory, os.W_OK | os.X_OK) else None
 control_socket_disable = True  # it would write to $HOME (X-34)
+
+# No setting: one byte that all workers share, 1 once the model has answered in one of
+# them. A worker that starts later warms up before it predicts, and `/ping` stays 200.
+warmed = mmap.mmap(-1, 1)
+
+
+def when_ready(_: object) -> None:
+    """Make Ctrl-C a SIGTERM: uvicorn's workers do not hear gunicorn's SIGQUIT."""
+    signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+
 
 errorlog = "-"
 accesslog = None  # a ping every few seconds says nothing (X-44)

@@ -19,10 +19,6 @@ from runtime.errors import SettingsError
 from runtime.formats import FORMATS
 
 
-def _names(*names: str) -> AliasChoices:
-    return AliasChoices(*names)
-
-
 class Settings(BaseModel):
     """How this container serves. The first name of a variable that is set wins."""
 
@@ -30,20 +26,20 @@ class Settings(BaseModel):
 
     base_dir: Path = Field(
         Path("/opt/ml"),
-        validation_alias=_names("SAGEMAKER_BASE_DIR"),
+        validation_alias=AliasChoices("SAGEMAKER_BASE_DIR"),
         description="absolute folder in the place of `/opt/ml`",
     )
     port: int = Field(
         8080,
         ge=1,
         le=65535,
-        validation_alias=_names("SAGEMAKER_BIND_TO_PORT"),
+        validation_alias=AliasChoices("SAGEMAKER_BIND_TO_PORT"),
         description="port to listen on",
     )
     workers: int | None = Field(
         None,
         ge=1,
-        validation_alias=_names(
+        validation_alias=AliasChoices(
             "SAGEMAKER_MODEL_SERVER_WORKERS", "MODEL_SERVER_WORKERS"
         ),
         description="worker processes; unset: one a CPU, each with 1 GiB of memory",
@@ -51,13 +47,13 @@ class Settings(BaseModel):
     threads: int | None = Field(
         None,
         ge=1,
-        validation_alias=_names("MODEL_SERVER_THREADS", "OMP_NUM_THREADS"),
+        validation_alias=AliasChoices("MODEL_SERVER_THREADS", "OMP_NUM_THREADS"),
         description="threads of native code in each worker; unset: CPUs / workers",
     )
     timeout: float = Field(
         60,
         gt=0,
-        validation_alias=_names(
+        validation_alias=AliasChoices(
             "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS",
             "SAGEMAKER_MODEL_SERVER_TIMEOUT",
             "MODEL_SERVER_TIMEOUT",
@@ -67,27 +63,27 @@ class Settings(BaseModel):
     max_payload_mb: float = Field(
         25,
         ge=0,
-        validation_alias=_names("SAGEMAKER_MAX_PAYLOAD_IN_MB"),
+        validation_alias=AliasChoices("SAGEMAKER_MAX_PAYLOAD_IN_MB"),
         description="largest body in MB, over it 413; 0: no limit",
     )
     default_accept: str = Field(
         "application/json",
-        validation_alias=_names("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
+        validation_alias=AliasChoices("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
         description="media type of the answer when the request names none",
     )
     preload: bool = Field(
         default=True,
-        validation_alias=_names("MODEL_PRELOAD"),
+        validation_alias=AliasChoices("MODEL_PRELOAD"),
         description="load the model once, before the workers fork, where safe",
     )
     version_check: Literal["fail", "warn", "off"] = Field(
         "fail",
-        validation_alias=_names("MODEL_VERSION_CHECK"),
+        validation_alias=AliasChoices("MODEL_VERSION_CHECK"),
         description="what to do with a model of another scikit-learn version",
     )
     log_level: int = Field(
         20,
-        validation_alias=_names("SAGEMAKER_CONTAINER_LOG_LEVEL"),
+        validation_alias=AliasChoices("SAGEMAKER_CONTAINER_LOG_LEVEL"),
         description="Python's number: 10 debug, 20 info, 30 warning, 40 error",
     )
 

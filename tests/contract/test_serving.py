@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -428,3 +429,66 @@ def test_serve_finds_its_own_modules_from_any_folder(
     monkeypatch.chdir(tmp_path)
     with Server(copy_program(tmp_path / "program"), base_dir) as server:
         assert server.ready().invoke("4").status_code == 200
+
+
+def test_ctrl_c_ends_the_server_as_a_stop_does(tmp_path: Path, base_dir: Path) -> None:
+    """Without waiting for the graceful time to run out."""
+    with Server(copy_program(tmp_path / "program"), base_dir) as server:
+        server.ready().process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 0
+
+
+def test_a_body_that_does_not_arrive_in_time_is_504(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """H-11: a slow caller holds nothing up for ever."""
+    program = copy_program(tmp_path / "program")
+    with Server(program, base_dir, MODEL_SERVER_TIMEOUT=0.5) as server:
+        server.ready()
+        with socket.create_connection(("127.0.0.1", server.port)) as caller:
+            caller.sendall(
+                b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"
+            )
+            caller.settimeout(10)
+            assert b" 504 " in caller.recv(1000)
+
+
+def test_a_caller_who_leaves_in_mid_body_is_no_fault_of_ours(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    with Server(copy_program(tmp_path / "program"), base_dir) as server:
+        server.ready()
+        with socket.create_connection(("127.0.0.1", server.port)) as caller:
+            caller.sendall(
+                b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"
+            )
+        assert server.invoke("1").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(25)
+        assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/invocations/"])
+def test_no_route_is_there_that_nobody_wrote(server: Server, path: str) -> None:
+    assert server.client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("preload", ["true", "false"])
+def test_ping_stays_200_while_a_worker_is_replaced(
+    tmp_path: Path, base_dir: Path, preload: str
+) -> None:
+    """H-15: else SageMaker would replace the instance for one worker."""
+    slow_start = ECHO + "\n    def start(self):\n        import time; time.sleep(1)\n"
+    with Server(
+        copy_program(tmp_path / "program", slow_start),
+        base_dir,
+        MODEL_SERVER_WORKERS=2,
+        MODEL_PRELOAD=preload,
+    ) as server:
+        server.ready()
+        until(lambda: len(server.workers()) == 2, 10)
+        before = set(server.workers())
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda: len(set(server.workers()) - before) == 1, 10)
+        assert {server.ping() for _ in range(100)} == {200}
+        assert server.invoke("5").status_code == 200
