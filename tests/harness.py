@@ -1,7 +1,9 @@
 """Real programs for the tests: a copy of model/ with an owner's files, and a server."""
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -93,11 +95,13 @@ class Server:
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        workers = self.workers()  # while there is a master to ask
         if self.process.poll() is None:
             self.process.kill()
-        for pid in self.workers():
-            os.kill(pid, 9)
         self.process.wait()
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.client.close()
         self._log.close()
 

@@ -223,6 +223,17 @@ def test_docker_stop_before_a_model_was_saved(
     assert not list((opt_ml / "model").iterdir())
 
 
+def test_docker_stop_while_train_still_imports(run: Run, opt_ml: Path) -> None:
+    """T-43: process 1 would not hear it, had nobody set a handler first."""
+    container = run("--volume", f"{opt_ml}:/opt/ml", command="train")
+    read = ["docker", "exec", container, "cat", "/proc/1/cmdline"]
+    until(lambda: b"train" in subprocess.run(read, capture_output=True).stdout, 10)
+    docker("stop", "--time", "120", container)
+    assert status(container) == 1
+    assert (opt_ml / "output/failure").read_text() == "Stopped before a model was saved"
+    assert not list((opt_ml / "model").iterdir())
+
+
 def test_docker_stop_with_a_request_in_flight(
     run: Run, opt_ml: Path, tmp_path: Path
 ) -> None:
