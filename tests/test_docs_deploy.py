@@ -339,6 +339,7 @@ def test_the_metric_expressions_read_what_a_job_prints(
         assert float(read) == pytest.approx(value, rel=1e-5)
 
 
+@pytest.mark.sample
 def test_the_metrics_are_those_that_the_sample_prints(deployed: Boto3) -> None:
     printed = re.findall(r'job\.metric\("([^"]+)"', (ROOT / "model/train").read_text())
     assert {d["Name"] for d in metric_definitions(deployed)} == set(printed)
@@ -363,6 +364,7 @@ def metric_definitions(deployed: Boto3) -> list[dict[str, str]]:
     )
 
 
+@pytest.mark.sample
 def test_the_sample_takes_the_hyperparameters_of_the_page(deployed: Boto3) -> None:
     declared = load_program("train").Hyperparameters
     (training,) = deployed.parameters("CreateTrainingJob")
