@@ -20,6 +20,7 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "model"))
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # as in a worker: no pool of threads for one row
 
 from predictor import Predictor  # noqa: E402 -- found by the line above
 from runtime.model import Model  # noqa: E402
@@ -39,6 +40,14 @@ def milliseconds(call: Callable[[], object]) -> list[float]:
     return sorted(times[50:])
 
 
+def answers(client: httpx.Client) -> bool:
+    """Say whether the server is ready."""
+    try:
+        return client.get("/ping").is_success
+    except httpx.TransportError:
+        return False
+
+
 def main() -> None:
     """Print one line a way of asking."""
     with socket.socket() as probe:
@@ -51,8 +60,10 @@ def main() -> None:
         stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
-    client = httpx.Client(transport=httpx.HTTPTransport(retries=8), base_url=url)
-    while not client.get("/ping").is_success:
+    client = httpx.Client(base_url=url)
+    while not answers(client):
+        if server.poll() is not None:
+            sys.exit("the server did not start: is there a model? train one first")
         time.sleep(0.1)
     model = Model.load(BASE_DIR / "model", Predictor)
     rows = model.rows(ROW, "text/csv")
