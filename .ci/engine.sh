@@ -13,6 +13,9 @@ install() {
 }
 command -v dockerd >/dev/null || install docker.io iptables
 command -v docker >/dev/null || install docker-cli # a package of its own since trixie
+# An engine that was killed leaves its number behind, which may be another process's now.
+pgrep --exact dockerd >/dev/null || rm -f /var/run/docker.pid
+pgrep --exact containerd >/dev/null || rm -f /var/run/docker/containerd/containerd.pid
 setsid dockerd >"${log}" 2>&1 </dev/null &
 for _ in $(seq 60); do
     if docker info >/dev/null 2>&1; then
