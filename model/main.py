@@ -145,9 +145,9 @@ async def no_route(request: Request, exc: Exception) -> Response:
 
 
 async def fail(request: Request, exc: Exception) -> Response:
-    """Answer for a fault of ours; the traceback stays in the log."""
+    """Answer for a fault of ours; uvicorn logs the traceback after this line."""
     name = request_id(request)
-    log.error("request %s failed", name, exc_info=exc)
+    log.error("request %s failed: %s", name, type(exc).__name__)
     message = "the server failed; the log has the reason under this request id"
     body = {"code": "internal_error", "message": message, "request_id": name}
     return JSONResponse(body, 500)

@@ -72,7 +72,7 @@ def _files(folder: Path) -> Iterator[Path]:
         message = f"cannot read the folder {exc.filename}: {exc.strerror}"
         raise ClientError(message) from exc
 
-    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         for name in names:
             if not name.startswith((".", "_")):
@@ -104,9 +104,8 @@ _OPTIONS: dict[str, Any] = {
 
 def _text_as_text(rows: pd.DataFrame) -> pd.DataFrame:
     """Give text columns their type back, where some file had nothing in them."""
-    for name in rows:
-        values = rows[name].dropna() if rows[name].dtype == object else [None]
-        if all(isinstance(value, str) for value in values):
+    for name in rows.columns[rows.dtypes == object]:
+        if all(isinstance(value, str) for value in rows[name].dropna()):
             rows[name] = rows[name].astype("str")
     return rows
 
