@@ -104,7 +104,7 @@ _OPTIONS: dict[str, Any] = {
 
 def _text_as_text(rows: pd.DataFrame) -> pd.DataFrame:
     """Give text columns their type back, where some file had nothing in them."""
-    for name in rows.columns[rows.dtypes == object]:
+    for name in rows.columns[rows.dtypes == "object"]:
         if all(isinstance(value, str) for value in rows[name].dropna()):
             rows[name] = rows[name].astype("str")
     return rows
