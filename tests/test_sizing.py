@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runtime
-from runtime.sizing import MEMORY_PER_WORKER, Budget, cpu_count, memory_limit
+from runtime.sizing import (
+    MEMORY_PER_WORKER,
+    Budget,
+    cpu_count,
+    memory_limit,
+    thread_variables,
+)
 
 GIB = 2**30
 NO_CGROUP = Path("/nowhere")
@@ -170,23 +175,17 @@ def python(program: str) -> str:
 
 def test_native_libraries_have_one_thread_until_the_workers_have_forked() -> None:
     """X-08, X-09: and joblib's n_jobs=-1 means the budget from the start."""
-    program = """
-import json, os
-from runtime.sizing import Budget, limit_threads
-limit_threads(Budget(2, 3))
-print(json.dumps(dict(os.environ)))
-"""
-    environ = json.loads(python(program))
+    environ = thread_variables(Budget(2, 3))
     assert environ["MODEL_SERVER_THREADS"] == environ["LOKY_MAX_CPU_COUNT"] == "3"
     for library in ("OMP", "OPENBLAS", "MKL"):
         assert environ[f"{library}_NUM_THREADS"] == "1"
 
 
-def test_settings_and_sizing_do_not_import_numpy() -> None:
+def test_nothing_imports_numpy_before_the_variables_are_set() -> None:
     """X-08: numpy reads the thread variables once, when it is imported."""
     program = """
 import sys
-import runtime.settings, runtime.sizing
+import gunicorn.app.wsgiapp, runtime.server, uvicorn_worker
 print("numpy" in sys.modules)
 """
     assert python(program).strip() == "False"

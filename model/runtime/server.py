@@ -1,21 +1,26 @@
 """gunicorn's configuration, as plain assignments. `serve` has checked the settings."""
 
+import logging
 import mmap
 import os
 import signal
 from pathlib import Path
 
 from runtime.settings import Settings
-from runtime.sizing import Budget
+from runtime.sizing import Budget, thread_variables
 
+log = logging.getLogger("serve")
 _settings = Settings.read()
+_budget = Budget.measure(_settings.workers, _settings.threads)
 
 wsgi_app = "main:create()"
 bind = f"0.0.0.0:{_settings.port}"  # H-09
 backlog = 2048  # connections wait here, accepted within 250 ms (H-10)
 
 worker_class = "uvicorn_worker.UvicornWorker"
-workers = Budget.measure(_settings.workers, _settings.threads).workers
+workers = _budget.workers
+# gunicorn sets them before it imports `main`, and numpy with it.
+raw_env = [f"{name}={value}" for name, value in thread_variables(_budget).items()]
 preload_app = _settings.preload  # one copy of the model for all workers
 # Of a worker's event loop, not of a request: a worker that shows no sign of life.
 timeout = 60
@@ -39,3 +44,4 @@ def when_ready(_: object) -> None:
 
 errorlog = "-"
 accesslog = None  # a ping every few seconds says nothing (X-44)
+log.info("workers: %d, threads each: %d", _budget.workers, _budget.threads)

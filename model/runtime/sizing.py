@@ -70,13 +70,12 @@ def _words(file: Path) -> list[str]:
         return []
 
 
-def limit_threads(budget: Budget) -> None:
-    """Keep native libraries to one thread until the workers have forked (X-09).
+def thread_variables(budget: Budget) -> dict[str, str]:
+    """Give the variables that keep native libraries to one thread until the fork (X-09).
 
-    Call it before numpy is imported. Each worker raises the limit to its budget in
-    the thread that predicts; joblib's `n_jobs=-1` means the budget from the start.
+    They count only before numpy is imported. Each worker raises the limit to its budget
+    in the thread that predicts; joblib's `n_jobs=-1` means the budget from the start.
     """
-    os.environ["MODEL_SERVER_THREADS"] = str(budget.threads)
-    os.environ["LOKY_MAX_CPU_COUNT"] = str(budget.threads)
-    for name in THREAD_VARIABLES:
-        os.environ[name] = "1"
+    share = str(budget.threads)
+    ours = {"MODEL_SERVER_THREADS": share, "LOKY_MAX_CPU_COUNT": share}
+    return ours | dict.fromkeys(THREAD_VARIABLES, "1")

@@ -492,3 +492,27 @@ def test_ping_stays_200_while_a_worker_is_replaced(
         until(lambda: len(set(server.workers()) - before) == 1, 10)
         assert {server.ping() for _ in range(100)} == {200}
         assert server.invoke("5").status_code == 200
+
+
+def test_native_threads_are_one_at_the_load_and_the_budget_in_the_lane(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """X-08, X-09."""
+    counting = """
+import numpy
+from threadpoolctl import threadpool_info
+
+class Predictor:
+    def __init__(self, model_dir):
+        self.loading = [pool["num_threads"] for pool in threadpool_info()]
+
+    def predict(self, rows):
+        now = [pool["num_threads"] for pool in threadpool_info()]
+        return [{"loading": max(self.loading), "predicting": max(now)}]
+"""
+    program = copy_program(tmp_path / "program", counting)
+    with Server(
+        program, base_dir, MODEL_SERVER_WORKERS=1, MODEL_SERVER_THREADS=3
+    ) as server:
+        answer = server.ready().invoke("1").json()
+        assert answer["predictions"] == [{"loading": 1, "predicting": 3}]
