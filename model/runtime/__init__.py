@@ -3,9 +3,11 @@
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 __version__ = "0.1.0"
+STARTED = time.monotonic()  # of this process, as `runtime` is imported first
 
 
 def _stop(*_: object) -> None:

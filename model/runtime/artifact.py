@@ -7,9 +7,13 @@ then there is one pickle of any name and no model.json.
 import json
 import os
 import platform
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import joblib
 
@@ -18,16 +22,26 @@ from runtime.errors import ModelError
 
 ESTIMATOR = "model.joblib"
 DESCRIPTION = "model.json"
+ARCHIVE = "model.tar.gz"
 PICKLES = (".joblib", ".pkl", ".pickle")
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
+Write = Callable[[IO[bytes]], object]
+
+
+def members(model: Any, description: dict[str, Any]) -> dict[str, Write]:
+    """Give what writes each file: the estimator, then its description with versions."""
+    whole = {"runtime": runtime.__version__, "versions": versions(), **description}
+    text = json.dumps(whole, indent=2, default=str, allow_nan=False) + "\n"
+    return {
+        ESTIMATOR: lambda file: joblib.dump(model, file),
+        DESCRIPTION: lambda file: file.write(text.encode()),
+    }
 
 
 def save(model_dir: Path, model: Any, description: dict[str, Any]) -> None:
-    """Write the estimator, then its description with the versions that made it."""
-    whole = {"runtime": runtime.__version__, "versions": _versions(), **description}
-    text = json.dumps(whole, indent=2, default=str, allow_nan=False)
-    _write(model_dir / ESTIMATOR, lambda file: joblib.dump(model, file))
-    _write(model_dir / DESCRIPTION, lambda file: file.write_text(text + "\n"))
+    """Write the files of a model, each whole or not at all."""
+    for name, content in members(model, description).items():
+        write(model_dir / name, content)
 
 
 def load(model_dir: Path) -> Any:
@@ -41,6 +55,21 @@ def load(model_dir: Path) -> Any:
     except Exception as exc:  # pickles raise anything
         message = f"cannot load {file}: {type(exc).__name__}: {exc}"
         raise ModelError(message) from exc
+
+
+def load_earlier(folder: Path) -> Any:
+    """Load the estimator of an earlier job, packed as it lies in S3 or not (T-48).
+
+    Raises: ModelError, also where another scikit-learn made it.
+    """
+    with tempfile.TemporaryDirectory() as unpacked:
+        if (folder / ARCHIVE).exists():
+            _unpack(folder / ARCHIVE, Path(unpacked))
+            folder = Path(unpacked)
+        skew = version_skew(describe(folder) or {})
+        if skew:
+            raise ModelError(skew)
+        return load(folder)
 
 
 def describe(model_dir: Path) -> dict[str, Any] | None:
@@ -68,6 +97,15 @@ def version_skew(description: dict[str, Any]) -> str | None:
     )
 
 
+def _unpack(archive: Path, folder: Path) -> None:
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")  # nothing outside of the folder
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as exc:
+        message = f"cannot unpack {archive}: {exc}"
+        raise ModelError(message) from exc
+
+
 def _estimator(model_dir: Path) -> Path:
     """Find the file of the estimator; hidden files and archives do not count (R-06)."""
     found = sorted(
@@ -84,16 +122,18 @@ def _estimator(model_dir: Path) -> Path:
     raise ModelError(message)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Give the versions that a model depends on."""
     return {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}
 
 
-def _write(file: Path, write: Any) -> None:
-    """Write a file beside its place, then move it there."""
+def write(file: Path, content: Write) -> None:
+    """Write a file beside its place, then move it there (T-42)."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        write(partial)
+        with partial.open("wb") as stream:
+            content(stream)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)

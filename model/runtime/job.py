@@ -4,16 +4,15 @@
 """
 
 import os
-import shutil
-import signal
-import subprocess
+import runpy
 import sys
 import tempfile
 import threading
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
@@ -21,75 +20,118 @@ from typing import Any, Generic, NoReturn, TypeVar
 import pandas as pd
 from pydantic import BaseModel
 
-from runtime import artifact, data, hyperparameters
+import runtime
+from runtime import artifact, data, ending, hyperparameters, script_mode
+from runtime.checkpoints import Checkpoints
 from runtime.errors import ClientError, ModelError
+from runtime.mounts import Mounts
 from runtime.schema import Schema
 
 Declared = TypeVar("Declared", bound=BaseModel)
 CHECKED_ROWS = 20  # rows that the last step of a job predicts
-_ALIASES = {"training": "train", "train": "training"}  # both are habits (T-19)
-_PROGRAM = Path(__file__).parents[1]
 
 
-class Job(Generic[Declared]):
-    """One training job under a base folder, `/opt/ml` in SageMaker (T-10)."""
+class Job(Mounts, Generic[Declared]):
+    """One training job under a base folder, `/opt/ml` in SageMaker (T-10).
+
+    A notebook makes one itself: `Job(Path("local-test/test-dir"), Hyperparameters())`.
+    """
 
     def __init__(
         self, base_dir: Path, hyperparameters: Declared, name: str = ""
     ) -> None:
-        self.base_dir = base_dir
+        super().__init__(base_dir)
         self.hyperparameters = hyperparameters
         self.name = name
         self.metrics: dict[str, float] = {}
-        self.saved = False
-        self.stopping = threading.Event()
-        self._saving = threading.Lock()
-        self._held_out: pd.DataFrame | None = None
-
-    @property
-    def model_dir(self) -> Path:
-        """Where the model goes, and nothing else (T-36)."""
-        return self.base_dir / "model"
-
-    @property
-    def output_data_dir(self) -> Path:
-        """Where everything but the model goes (T-37)."""
-        return self.base_dir / "output/data"
-
-    @property
-    def channels(self) -> list[str]:
-        """Input channels: those of the configuration, else the folders (T-17)."""
-        config = self.base_dir / "input/config/inputdataconfig.json"
-        if config.exists():
-            return sorted(hyperparameters.read(config))
-        folders = (self.base_dir / "input/data").glob("*")
-        return sorted(f.name for f in folders if f.is_dir())  # T-33: files too
-
-    def channel(self, name: str) -> Path:
-        """Give the folder of a channel; `training` and `train` are one.
-
-        Raises: ClientError, which names the channels that there are.
-        """
-        known = self.channels
-        found = next((n for n in (name, _ALIASES.get(name)) if n in known), name)
-        folder = self.base_dir / "input/data" / found
-        if found not in known or not folder.is_dir():
-            there = ", ".join(known) or "none"
-            message = f"no channel {name!r} at {folder}; channels of this job: {there}"
-            raise ClientError(message)
-        return folder
+        self.seconds: dict[str, float] = {}  # by step, in the order of their ends
+        # What the end of the job has to know, see ending.py.
+        self.held_out: pd.DataFrame | None = None
+        self.saving = threading.Lock()
+        self.saved = threading.Event()
+        self.asks = False
+        self._stopping = threading.Event()
+        self._missing: dict[str, Sequence[str]] = {}
 
     def read(self, name: str, **pandas_options: Any) -> pd.DataFrame:
-        """Read all CSV files of a channel into one frame. Raises: ClientError."""
-        return data.read(self.channel(name), **pandas_options)
+        """Read all files of a channel into one frame, as `data.read` says.
+
+        Raises: ClientError.
+        """
+        with self._step(f"read {name}"):
+            rows = data.read(self.channel(name), **pandas_options)
+        self._missing |= rows.attrs.get("missing", {})
+        return rows
+
+    def previous_model(self) -> Any:
+        """Load the estimator of an earlier job from the channel `model` (T-48).
+
+        Returns: None where there is no such channel. Raises: ClientError.
+        """
+        if "model" not in self.channels:
+            return None
+        try:
+            return artifact.load_earlier(self.channel("model"))
+        except ModelError as exc:
+            message = f"channel 'model': {exc}"
+            raise ClientError(message) from exc
 
     def metric(self, name: str, value: float) -> None:
-        """Print a metric for the regex `name=([0-9.eE+-]+);`, and keep it (T-52)."""
+        """Print a metric as `name=0.98;`, and keep it (T-52).
+
+        `train --describe` gives the regex for it.
+        """
         if not isfinite(value):
             message = f"metric {name!r} is {value}: no tuning job can read that"
             raise ValueError(message)
         self.metrics[name] = float(value)
         print(f"{name}={float(value):.6g};", flush=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether SageMaker is stopping the job (T-43).
+
+        A train that has asked is given a minute to save what it has; any other ends at
+        once, with the model of its newest checkpoint if it has one.
+        """
+        self.asks = True
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Note that SageMaker is stopping the job."""
+        self._stopping.set()
+
+    def checkpoint(self, state: Any, model: Any = None, X: Any = None) -> None:
+        """Save what the job goes on from when it is started anew (T-45).
+
+        `state` is anything that can be pickled; `model`, with the X that it was fitted
+        on, is what is left of the job if it is stopped before `save`.
+        """
+        files: Mapping[str, artifact.Write] = {}
+        if model is not None:
+            self.held_out = pd.DataFrame(X).head(CHECKED_ROWS)
+            files = artifact.members(model, self._describe(model, X, partial=True))
+        with self._step("checkpoint"), self.saving:
+            self.checkpoints.save(state, files)
+
+    def restore(self) -> tuple[Any, Any]:
+        """Give state and model of the newest checkpoint that is whole.
+
+        Returns: `(None, None)` at the first start of a job.
+        """
+        return self.checkpoints.load()
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints of this host; without CheckpointConfig they end with it."""
+        local = self.config("checkpointconfig.json").get("LocalPath")
+        folder = Path(local) if local else self.base_dir / "checkpoints"
+        if not folder.is_dir():
+            self._scratch = tempfile.TemporaryDirectory()
+            folder = Path(self._scratch.name)
+        return Checkpoints(
+            folder, self.host, self.hyperparameters.model_dump(mode="json")
+        )
 
     def save(
         self,
@@ -99,139 +141,108 @@ class Job(Generic[Declared]):
     ) -> None:
         """Save a fitted estimator, and the schema of the X that it was fitted on.
 
-        Some rows of `held_out`, by default of X, are predicted as the last step of the
-        job; no row of either is stored. Raises: ClientError.
+        Some rows of `held_out`, by default those of `evaluate` or of X, are predicted
+        as the last step of the job; no row is stored. Raises: ClientError.
         """
-        rows = X if held_out is None else held_out
-        description = {
+        rows = next(r for r in (held_out, self.held_out, X) if r is not None)
+        description = self._describe(model, X, partial=self._stopping.is_set())
+        with self._step("save"), self.saving:
+            if self.leader:
+                artifact.save(self.model_dir, model, description)
+            self.saved.set()
+        self.held_out = pd.DataFrame(rows).head(CHECKED_ROWS)
+
+    def script(self, path: str) -> None:
+        """Run a script-mode script, with the arguments that it expects (T-25)."""
+        sys.argv = [path, *script_mode.arguments(self._given())]
+        runpy.run_path(path, run_name="__main__")
+
+    def environment(self) -> dict[str, str]:
+        """Give the SM_* variables of the training toolkit (T-25)."""
+        folders = {name: self.base_dir / "input/data" / name for name in self.channels}
+        return script_mode.variables(
+            self.base_dir, folders, self._given(), self.resources
+        )
+
+    def _describe(self, model: Any, X: Any, *, partial: bool) -> dict[str, Any]:
+        """Give what model.json says beside versions."""
+        return {
             "job": self.name,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "partial": partial,
             "hyperparameters": self.hyperparameters.model_dump(mode="json"),
             "metrics": self.metrics,
             "classes": _classes(model),
             "columns": Schema.learn(X).to_json(),
         }
-        with self._saving:
-            artifact.save(self.model_dir, model, description)
-            self.saved = True
-        self._held_out = pd.DataFrame(rows).head(CHECKED_ROWS)
+
+    def _given(self) -> dict[str, Any]:
+        return self.hyperparameters.model_dump(mode="json", exclude_unset=True)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - start
+            self.seconds[name] = self.seconds.get(name, 0) + spent
 
 
-def run(train: Callable[[Job[Declared]], None], declared: type[Declared]) -> NoReturn:
+def run(
+    train: Callable[[Job[Declared]], None],
+    declared: type[Declared],
+    metrics: Sequence[str] = (),
+) -> NoReturn:
     """Run a training job as SageMaker does, and exit with a status that is true.
 
     0 means that a model is there which a fresh process has loaded and asked (T-39,
     X-31). Otherwise the reason lies in `output/failure` and on stderr, message first
-    (T-40), and the model folder is empty. SIGTERM before a model was saved ends the
-    job at once (T-43); after that it is left to finish.
+    (T-40), and the model folder is empty. `metrics` are names of the owner's own that
+    `train --describe` is to list with those of `Job.evaluate`.
     """
     base_dir = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")).resolve()
     failure = base_dir / "output/failure"
     failure.parent.mkdir(parents=True, exist_ok=True)
     failure.unlink(missing_ok=True)
-    started = time.monotonic()
     try:
         config = base_dir / "input/config/hyperparameters.json"
         values = hyperparameters.parse(hyperparameters.read(config), declared)
         job = Job(base_dir, values, os.environ.get("TRAINING_JOB_NAME", ""))
-        _empty(job.model_dir)
-        _watch_for_stop(job)
-        train(job)
-        _check(job)
+        job.seconds["imports"] = time.monotonic() - runtime.STARTED
+        os.environ.update(job.environment())
+        ending.empty(job.model_dir)
+        ending.watch_for_stop(job)
+        _train(job, train)
     except BaseException as exc:  # noqa: BLE001 -- the job's outermost line
-        sys.exit(_fail(base_dir, exc))
-    print(f"model saved in {job.model_dir.resolve()}, {time.monotonic() - started:.1f} s")
+        sys.exit(ending.fail(base_dir, exc))
+    print(f"model saved in {job.model_dir}: {_spent(job)}")
     sys.exit(0)
 
 
-def _check(job: Job[Any]) -> None:
-    """Ask the saved folder in a fresh process for predictions, as `serve` will."""
+def _train(job: Job[Declared], train: Callable[[Job[Declared]], None]) -> None:
+    """Let the owner's code work, then look at what it left. Raises: ModelError."""
+    try:
+        train(job)
+    except SystemExit as exc:
+        if exc.code not in (None, 0):
+            raise
+    if not job.leader:
+        return
     if not any(job.model_dir.iterdir()):
         message = f"train wrote nothing to {job.model_dir}: call job.save(model, X)"
         raise ModelError(message)
-    with job._saving:  # noqa: SLF001 -- files of the owner's own count from here on
-        job.saved = True
-    with tempfile.NamedTemporaryFile("w", suffix=".csv") as rows:
-        if job._held_out is not None:  # noqa: SLF001 -- same module
-            job._held_out.to_csv(rows, header=False, index=False)  # noqa: SLF001
-            rows.flush()
-        command = [sys.executable, "-m", "runtime.check", "predictor:Predictor"]
-        command += [str(job.model_dir), rows.name]
-        alone = os.environ | {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
-        result = subprocess.run(  # noqa: S603 -- ourselves
-            command,
-            cwd=_PROGRAM,
-            env=alone,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    if result.returncode:
-        trace, _, sentence = result.stderr.rstrip().rpartition("\n")
-        print(trace, file=sys.stderr)
-        raise ModelError(sentence)
+    with job.saving:
+        job.saved.set()  # files of the owner's own count from here on
+    with job._step("check"):  # noqa: SLF001 -- same module
+        ending.check(job)
 
 
-def _fail(base_dir: Path, exc: BaseException) -> int:
-    """Empty the model folder, log, and as the last act write the reason (T-40)."""
-    if isinstance(exc, KeyboardInterrupt):
-        reason = "Interrupted before the job had ended"
-    elif isinstance(exc, SystemExit) and not isinstance(exc.code, str):
-        reason = f"AlgorithmError: train called sys.exit({exc.code})"
-    elif isinstance(exc, ClientError):
-        reason = f"ClientError: {exc}"
-    elif isinstance(exc, ModelError | SystemExit):
-        reason = f"AlgorithmError: {exc}"
-    else:
-        name = f"{type(exc).__name__}: {exc}".rstrip(": ")
-        reason = f"AlgorithmError: {name}\n\n{''.join(traceback.format_exception(exc))}"
-    _leave_no_model(base_dir, reason)
-    return 130 if isinstance(exc, KeyboardInterrupt) else 1
-
-
-def _leave_no_model(base_dir: Path, reason: str) -> None:
-    """Empty the model folder; the reason is told even where that fails."""
-    try:
-        _empty(base_dir / "model")
-    finally:
-        print(reason, file=sys.stderr, flush=True)
-        failure = base_dir / "output/failure"
-        if not failure.exists():  # a reason that the owner's code wrote wins (T-41)
-            failure.write_text(reason, errors="backslashreplace")
-
-
-def _empty(folder: Path) -> None:
-    """Remove what lies in a folder; the folder itself may be a mount and stays."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _watch_for_stop(job: Job[Any]) -> None:
-    """Act on SIGTERM in a thread of its own (T-43).
-
-    A Python handler waits until the main thread leaves native code, which can take as
-    long as a fit; the byte that the interpreter writes for a signal does not wait.
-    """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-
-    def watch() -> None:
-        while os.read(reader, 1) != bytes([signal.SIGTERM]):
-            pass
-        job.stopping.set()
-        with job._saving:  # noqa: SLF001 -- a save that has begun is let finish
-            if job.saved:
-                return
-            _leave_no_model(job.base_dir, "Stopped before a model was saved")
-            os._exit(1)
-
-    threading.Thread(target=watch, name="stop", daemon=True).start()
+def _spent(job: Job[Any]) -> str:
+    """Say what took how long; what is left over is the owner's own code."""
+    total = time.monotonic() - runtime.STARTED
+    steps = {**job.seconds, "train": total - sum(job.seconds.values())}
+    return f"{total:.1f} s, " + ", ".join(f"{k} {v:.1f}" for k, v in steps.items())
 
 
 def _classes(model: Any) -> Any:

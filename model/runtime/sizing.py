@@ -71,7 +71,7 @@ def _words(file: Path) -> list[str]:
 
 
 def thread_variables(budget: Budget) -> dict[str, str]:
-    """Give the variables that keep native libraries to one thread until the fork (X-09).
+    """Give the variables that keep native code to one thread until the fork (X-09).
 
     They count only before numpy is imported. Each worker raises the limit to its budget
     in the thread that predicts; joblib's `n_jobs=-1` means the budget from the start.
