@@ -57,3 +57,5 @@ if ! "train::${mode}"; then
     [[ -z "${stopped}" ]] || die "stopped; there is no model" 130
     die "training failed; the reason is above"
 fi
+report="${test_dir}/output/data/report.html"
+[[ ! -f "${report}" ]] || echo "how good it is: ${report#"${PWD}/"}"

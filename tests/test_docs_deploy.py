@@ -17,16 +17,16 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import botocore.session
 import pytest
 from botocore import xform_name
 from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
-from pydantic import AliasChoices, BaseModel
+from pydantic import AliasChoices, BaseModel, Field
 
-from runtime import formats, hyperparameters
+from runtime import describe, evaluation, formats, hyperparameters
 from runtime.accept import choose
 from runtime.errors import UnsupportedType
 from runtime.job import Job
@@ -38,6 +38,7 @@ DEPLOY = ROOT / "docs/deploy.md"
 SERVICES = ("cloudwatch", "ecr", "s3", "sagemaker", "sagemaker-runtime")
 TEXTS = ("name", "s3://bucket/folder/file", "arn:aws:iam::111122223333:role/name")
 METRIC = "validation:accuracy"
+COMMAND = re.compile(r"^docker run --rm IMAGE train (.+) > (.+)$", re.MULTILINE)
 FENCE = re.compile(r"^## ([^\n]+)$|^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -249,15 +250,27 @@ def text_of(shape: Any) -> str:
     return next((text for text in TEXTS if fits(text, pattern)), TEXTS[0])
 
 
+class Small(BaseModel):
+    """The hyperparameters of a small train."""
+
+    target: str = ""
+    trees: int = Field(100, ge=1, le=1000)
+    rate: float = Field(0.1, ge=0.001, le=1, json_schema_extra={"scaling": "Linear"})
+    criterion: Literal["gini", "entropy"] = "gini"
+
+
 @pytest.fixture
-def boto3(monkeypatch: pytest.MonkeyPatch) -> Boto3:
+def boto3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Boto3:
     def sleep(seconds: float) -> None:
         pytest.fail(f"a page waits for {seconds} s, though the job is done")
 
     stand_in = Boto3()
     monkeypatch.setitem(cast("dict[str, Any]", sys.modules), "boto3", stand_in)
     monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.chdir(ROOT)  # where the reader is
+    monkeypatch.chdir(tmp_path)  # as if it were the checkout, where the reader is
+    Path("local-test").symlink_to(ROOT / "local-test")
+    ((arguments, file),) = COMMAND.findall(DEPLOY.read_text())
+    Path(file).write_text(describe.main(Small, [METRIC], arguments.split()))
     return stand_in
 
 
@@ -348,8 +361,29 @@ def test_the_metric_expressions_read_what_a_job_prints(
 
 @pytest.mark.sample
 def test_the_metrics_are_those_that_the_sample_prints(deployed: Boto3) -> None:
-    printed = re.findall(r'job\.metric\("([^"]+)"', (ROOT / "model/train").read_text())
-    assert {d["Name"] for d in metric_definitions(deployed)} == set(printed)
+    printed = {f"validation:{name}" for name in evaluation.METRICS}
+    assert "job.evaluate(" in (ROOT / "model/train").read_text()
+    assert {d["Name"] for d in metric_definitions(deployed)} <= printed
+
+
+def test_a_metric_has_one_expression_on_the_page_and_in_the_program(
+    deployed: Boto3,
+) -> None:
+    definitions = metric_definitions(deployed)
+    names = [definition["Name"] for definition in definitions]
+    assert definitions == describe.tuning(Small, names)["MetricDefinitions"]
+
+
+def test_the_tuner_is_given_what_the_program_describes(deployed: Boto3) -> None:
+    (tuning,) = deployed.parameters("CreateHyperParameterTuningJob")
+    described = describe.tuning(Small, [METRIC])
+    config, job = (
+        tuning["HyperParameterTuningJobConfig"],
+        tuning["TrainingJobDefinition"],
+    )
+    assert config["ParameterRanges"] == described["ParameterRanges"]
+    metrics = job["AlgorithmSpecification"]["MetricDefinitions"]
+    assert metrics == described["MetricDefinitions"]
 
 
 def test_the_tuner_looks_at_a_metric_that_is_defined(deployed: Boto3) -> None:
@@ -376,13 +410,24 @@ def test_the_sample_takes_the_hyperparameters_of_the_page(deployed: Boto3) -> No
     declared = load_program("train").Hyperparameters
     (training,) = deployed.parameters("CreateTrainingJob")
     (tuning,) = deployed.parameters("CreateHyperParameterTuningJob")
-    fixed = tuning["TrainingJobDefinition"]["StaticHyperParameters"]
-    ranges = tuning["HyperParameterTuningJobConfig"]["ParameterRanges"]
     hyperparameters.parse(training["HyperParameters"], declared)
-    for bound in ("MinValue", "MaxValue"):
-        tuned = {r["Name"]: r[bound] for r in ranges["IntegerParameterRanges"]}
-        assert tuned.keys() == {"n_estimators", "max_depth", "min_samples_leaf"}
+    fixed = tuning["TrainingJobDefinition"]["StaticHyperParameters"]
+    for choose_end in (min, max):
+        tuned = ends(describe.tuning(declared, [])["ParameterRanges"], choose_end)
+        assert tuned.keys() >= {"n_estimators"}
+        assert not tuned.keys() & fixed.keys()
         hyperparameters.parse(fixed | tuned, declared)
+
+
+def ends(
+    ranges: dict[str, list[Any]], choose_end: Callable[..., str]
+) -> dict[str, str]:
+    """Give each hyperparameter one end of its range, or one of its values."""
+    numbers = ranges["IntegerParameterRanges"] + ranges["ContinuousParameterRanges"]
+    choices = ranges["CategoricalParameterRanges"]
+    return {
+        r["Name"]: choose_end(r["MinValue"], r["MaxValue"], key=float) for r in numbers
+    } | {r["Name"]: choose_end(r["Values"]) for r in choices}
 
 
 def load_program(name: str) -> Any:

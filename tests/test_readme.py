@@ -1,6 +1,8 @@
 """The README tells the truth."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -8,6 +10,7 @@ from harness import ROOT
 from runtime.settings import Settings
 
 README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs/reference.md").read_text()
 
 
 def test_it_is_read_in_one_sitting() -> None:
@@ -20,18 +23,25 @@ def test_it_shows_the_owners_files_in_full(name: str) -> None:
     assert f"```python\n{(ROOT / name).read_text()}```" in README
 
 
-def test_its_table_of_settings_is_that_of_the_code() -> None:
+@pytest.mark.sample
+def test_its_table_of_hyperparameters_is_that_of_train() -> None:
+    command = [sys.executable, str(ROOT / "model/train"), "--describe", "table"]
+    table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert table in README
+
+
+def test_the_table_of_settings_is_that_of_the_code() -> None:
     rows = []
     for field in Settings.model_fields.values():
         names = ", ".join(f"`{name}`" for name in field.validation_alias.choices)  # type: ignore[union-attr]
         default = "" if field.default is None else f"`{field.default}`".lower()
         rows.append(f"| {names} | {default} | {field.description} |")
-    assert "\n".join(rows) in README
+    assert "\n".join(rows) in REFERENCE
 
 
 def test_every_file_that_it_names_is_there() -> None:
     named = re.findall(r"`((?:model|local-test|tests|docs)/[\w./-]*)`", README)
-    made = {"local-test/test-dir/model"}
+    made = {"local-test/test-dir/model", "local-test/test-dir/output/data/report.html"}
     assert [n for n in named if n not in made and not (ROOT / n).exists()] == []
 
 

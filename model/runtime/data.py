@@ -1,41 +1,42 @@
 """A channel's files -> one DataFrame, and that into X and y."""
 
-import os
-import warnings
-from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from runtime import channel
 from runtime.cells import MISSING
+from runtime.columns import Plan, join
 from runtime.errors import ClientError
-
-SUFFIXES = ("", ".csv", ".txt", ".data")  # Spark's part-00000 has none (F-03)
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def read(folder: Path, **options: Any) -> pd.DataFrame:
-    """Read all CSV files of a channel, sub-folders too (T-27), sorted by path.
+    """Read all files of a channel, sub-folders too (T-27), sorted by path.
 
-    `options` are pandas': `header=None` for files without a header line; their columns
-    are named "0", "1", ... Raises: ClientError, which names the file.
+    CSV, Parquet and JSON Lines may stand together, in files of any number and order:
+    the types are those that all rows have in common, see columns.py. `options` are
+    pandas' of `read_csv`: `header=None` for files without a header line, whose columns
+    are then "0", "1", ...; `dtype={"zip": "str"}` for text as it is written.
+
+    Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
+    `cells.MISSING`, `attrs["missing"]` lists them by its name.
+    Raises: ClientError, which names the file, and the line or the column.
     """
-    files = sorted(_files(folder))
-    if not files:
-        message = f"channel {folder.name!r} is empty: no file in {folder}"
-        raise ClientError(message)
-    frames = [_read_file(file, folder, options) for file in files]
-    for file, frame in zip(files, frames, strict=True):
-        if list(frame) != list(frames[0]):
-            message = (
-                f"{_name(file, folder)} has the columns {', '.join(map(str, frame))}, "
-                f"but {_name(files[0], folder)} has {', '.join(map(str, frames[0]))}"
-            )
-            raise ClientError(message)
-    filled = [frame for frame in frames if len(frame)] or frames[:1]
-    return _text_as_text(pd.concat(filled, ignore_index=True))
+    files = channel.files(folder)
+    plan = Plan(options, channel.default(files))
+    pieces = channel.pieces(files, plan)
+    if as_text := channel.mixed(pieces, plan):
+        pieces.clear()  # they need not fit twice
+        plan = Plan(options, channel.default(files), as_text)
+        pieces = channel.pieces(files, plan)
+    names = list(pieces[0][1])
+    columns = {n: join([p.pop(n) for _, p in pieces], n, plan) for n in names}
+    frame = pd.DataFrame(columns, copy=False)
+    words = {n: plan.missing(n, text=v.dtype == "str") for n, v in columns.items()}
+    frame.attrs["missing"] = {n: sorted(w) for n, w in words.items() if w != MISSING}
+    return frame
 
 
 def split_target(
@@ -63,51 +64,6 @@ def split_target(
     if fit:
         _refuse_unlearnable(known, name)
     return known.drop(columns=name), known[name]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """List the files of a channel; names with . or _ in front are not data (F-03)."""
-
-    def refuse(exc: OSError) -> None:
-        message = f"cannot read the folder {exc.filename}: {exc.strerror}"
-        raise ClientError(message) from exc
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        for name in names:
-            if not name.startswith((".", "_")):
-                yield Path(place, name)
-
-
-def _read_file(file: Path, folder: Path, options: dict[str, Any]) -> pd.DataFrame:
-    suffixes = [s.lower() for s in file.suffixes if s.lower() not in COMPRESSED]
-    if (suffixes or [""])[-1] not in SUFFIXES:
-        message = f"{_name(file, folder)} is not CSV: give it a name that ends in .csv"
-        raise ClientError(message)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
-            frame: pd.DataFrame = pd.read_csv(file, **_OPTIONS | options)
-    except Exception as exc:  # each decompressor has errors of its own
-        message = f"cannot read {_name(file, folder)}: {exc}".strip()
-        raise ClientError(message) from exc
-    return frame.set_axis(list(map(str, frame.columns)), axis="columns")
-
-
-_OPTIONS: dict[str, Any] = {
-    "na_values": sorted(MISSING),
-    "keep_default_na": False,
-    "index_col": False,  # else a row longer than the header moves every column
-    "low_memory": False,  # one type a column, not one a chunk
-}
-
-
-def _text_as_text(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give text columns their type back, where some file had nothing in them."""
-    for name in rows.columns[rows.dtypes == "object"]:
-        if all(isinstance(value, str) for value in rows[name].dropna()):
-            rows[name] = rows[name].astype("str")
-    return rows
 
 
 def _refuse_header(rows: pd.DataFrame) -> None:
@@ -149,8 +105,3 @@ def _refuse_unlearnable(rows: pd.DataFrame, target: str) -> None:
                 f"column {name!r} has no value in any row: remove it from the data"
             )
             raise ClientError(message)
-
-
-def _name(file: Path, folder: Path) -> str:
-    """Give a file's name as the owner knows it: channel/path."""
-    return str(file.relative_to(folder.parent))

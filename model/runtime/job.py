@@ -5,12 +5,15 @@
 
 import os
 import runpy
+import shutil
 import sys
 import tempfile
 import threading
 import time
+import traceback
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -21,9 +24,18 @@ import pandas as pd
 from pydantic import BaseModel
 
 import runtime
-from runtime import artifact, data, ending, hyperparameters, script_mode
+from runtime import (
+    artifact,
+    data,
+    describe,
+    ending,
+    evaluation,
+    hyperparameters,
+    script_mode,
+)
 from runtime.checkpoints import Checkpoints
 from runtime.errors import ClientError, ModelError
+from runtime.evaluation import report
 from runtime.mounts import Mounts
 from runtime.schema import Schema
 
@@ -47,9 +59,11 @@ class Job(Mounts, Generic[Declared]):
         self.seconds: dict[str, float] = {}  # by step, in the order of their ends
         # What the end of the job has to know, see ending.py.
         self.held_out: pd.DataFrame | None = None
+        self.checkpointed: pd.DataFrame | None = None  # in the place of held_out
         self.saving = threading.Lock()
         self.saved = threading.Event()
         self.asks = False
+        self.partial = False
         self._stopping = threading.Event()
         self._missing: dict[str, Sequence[str]] = {}
 
@@ -79,13 +93,44 @@ class Job(Mounts, Generic[Declared]):
     def metric(self, name: str, value: float) -> None:
         """Print a metric as `name=0.98;`, and keep it (T-52).
 
-        `train --describe` gives the regex for it.
+        `train --describe` gives the regex for it. Raises: ClientError for a name that
+        no regex finds.
         """
+        describe.pattern(name)
         if not isfinite(value):
             message = f"metric {name!r} is {value}: no tuning job can read that"
             raise ValueError(message)
         self.metrics[name] = float(value)
         print(f"{name}={float(value):.6g};", flush=True)
+
+    def evaluate(
+        self, model: Any, X: pd.DataFrame, y: Any, training: pd.DataFrame | None = None
+    ) -> None:
+        """Measure a fitted estimator on rows that it has not seen, and show how good.
+
+        X is `(n_rows, n_features)`, y `(n_rows,)`. Prints metrics as `validation:NAME`,
+        and writes evaluation.json, predictions.csv and report.html, which describes the
+        X of `training` too, to `output_data_dir`. Raises: ClientError.
+        """
+        with self._step("evaluate"):
+            found = evaluation.evaluate(model, X, y)
+            for name, value in found.metrics.items():
+                self.metric(f"validation:{name}", value)
+            found.write(self.output_data_dir)
+        self.held_out = pd.DataFrame(X).head(CHECKED_ROWS)
+        context = report.Context(
+            title=self.name,
+            hyperparameters=self.hyperparameters.model_dump(mode="json"),
+            versions=artifact.versions(),
+            seconds=self.seconds,
+            training=training,
+        )
+        try:
+            with self._step("report"):
+                report.write(self.output_data_dir / "report.html", found, context)
+        except Exception:  # noqa: BLE001 -- a page is not worth a model
+            traceback.print_exc()
+            print("there is no report.html: the job goes on without it", flush=True)
 
     @property
     def stopping(self) -> bool:
@@ -108,8 +153,11 @@ class Job(Mounts, Generic[Declared]):
         on, is what is left of the job if it is stopped before `save`.
         """
         files: Mapping[str, artifact.Write] = {}
+        if model is not None and X is None:
+            message = "a checkpoint with a model needs the X that it was fitted on"
+            raise TypeError(message)
         if model is not None:
-            self.held_out = pd.DataFrame(X).head(CHECKED_ROWS)
+            self.checkpointed = pd.DataFrame(X).head(CHECKED_ROWS)
             files = artifact.members(model, self._describe(model, X, partial=True))
         with self._step("checkpoint"), self.saving:
             self.checkpoints.save(state, files)
@@ -124,11 +172,12 @@ class Job(Mounts, Generic[Declared]):
     @cached_property
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this host; without CheckpointConfig they end with it."""
-        local = self.config("checkpointconfig.json").get("LocalPath")
-        folder = Path(local) if local else self.base_dir / "checkpoints"
+        folder = self.base_dir / "checkpoints"
+        with suppress(ClientError, KeyError, TypeError):  # not in the contract (T-26)
+            folder = Path(self.config("checkpointconfig.json")["LocalPath"])
         if not folder.is_dir():
-            self._scratch = tempfile.TemporaryDirectory()
-            folder = Path(self._scratch.name)
+            folder = Path(tempfile.mkdtemp())
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return Checkpoints(
             folder, self.host, self.hyperparameters.model_dump(mode="json")
         )
@@ -145,7 +194,8 @@ class Job(Mounts, Generic[Declared]):
         as the last step of the job; no row is stored. Raises: ClientError.
         """
         rows = next(r for r in (held_out, self.held_out, X) if r is not None)
-        description = self._describe(model, X, partial=self._stopping.is_set())
+        self.partial = self._stopping.is_set()
+        description = self._describe(model, X, partial=self.partial)
         with self._step("save"), self.saving:
             if self.leader:
                 artifact.save(self.model_dir, model, description)
@@ -153,9 +203,13 @@ class Job(Mounts, Generic[Declared]):
         self.held_out = pd.DataFrame(rows).head(CHECKED_ROWS)
 
     def script(self, path: str) -> None:
-        """Run a script-mode script, with the arguments that it expects (T-25)."""
-        sys.argv = [path, *script_mode.arguments(self._given())]
-        runpy.run_path(path, run_name="__main__")
+        """Run a script-mode script that lies beside `train`, with its arguments (T-25).
+
+        It is `__main__`, and SM_* variables are there: `run` has set them.
+        """
+        file = str(runtime.PROGRAM / path)
+        sys.argv = [file, *script_mode.arguments(self._given())]
+        runpy.run_path(file, run_name="__main__")
 
     def environment(self) -> dict[str, str]:
         """Give the SM_* variables of the training toolkit (T-25)."""
@@ -173,11 +227,13 @@ class Job(Mounts, Generic[Declared]):
             "hyperparameters": self.hyperparameters.model_dump(mode="json"),
             "metrics": self.metrics,
             "classes": _classes(model),
-            "columns": Schema.learn(X).to_json(),
+            "columns": Schema.learn(X, missing=self._missing).to_json(),
         }
 
     def _given(self) -> dict[str, Any]:
-        return self.hyperparameters.model_dump(mode="json", exclude_unset=True)
+        return self.hyperparameters.model_dump(
+            mode="json", by_alias=True, exclude_unset=True
+        )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -201,6 +257,9 @@ def run(
     (T-40), and the model folder is empty. `metrics` are names of the owner's own that
     `train --describe` is to list with those of `Job.evaluate`.
     """
+    if sys.argv[1:]:
+        names = [f"validation:{name}" for name in evaluation.METRICS]
+        _describe(declared, [*names, *metrics])
     base_dir = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")).resolve()
     failure = base_dir / "output/failure"
     failure.parent.mkdir(parents=True, exist_ok=True)
@@ -212,11 +271,23 @@ def run(
         job.seconds["imports"] = time.monotonic() - runtime.STARTED
         os.environ.update(job.environment())
         ending.empty(job.model_dir)
+        ending.empty(job.output_data_dir)
         ending.watch_for_stop(job)
         _train(job, train)
     except BaseException as exc:  # noqa: BLE001 -- the job's outermost line
         sys.exit(ending.fail(base_dir, exc))
-    print(f"model saved in {job.model_dir}: {_spent(job)}")
+    partial = "partial " if job.partial else ""
+    print(f"{partial}model saved in {job.model_dir}, {_spent(job)}")
+    sys.exit(0)
+
+
+def _describe(declared: type[BaseModel], metrics: Sequence[str]) -> NoReturn:
+    """Answer the arguments of `train`; 64 is the status of a usage error."""
+    try:
+        print(describe.main(declared, metrics, sys.argv[1:]))
+    except ClientError as exc:
+        print(exc, file=sys.stderr)
+        sys.exit(64)
     sys.exit(0)
 
 
@@ -227,15 +298,19 @@ def _train(job: Job[Declared], train: Callable[[Job[Declared]], None]) -> None:
     except SystemExit as exc:
         if exc.code not in (None, 0):
             raise
-    if not job.leader:
-        return
-    if not any(job.model_dir.iterdir()):
+    if job.leader and not any(job.model_dir.iterdir()):
         message = f"train wrote nothing to {job.model_dir}: call job.save(model, X)"
         raise ModelError(message)
     with job.saving:
         job.saved.set()  # files of the owner's own count from here on
+    if not job.leader:
+        return
     with job._step("check"):  # noqa: SLF001 -- same module
         ending.check(job)
+    wanted = job.config("hyperparameters.json").get("_tuning_objective_metric")
+    if wanted and job.metrics and wanted not in job.metrics:  # T-53
+        printed = ", ".join(job.metrics)
+        print(f"the tuning job looks for {wanted!r}, this job printed {printed}")
 
 
 def _spent(job: Job[Any]) -> str:

@@ -1,0 +1,142 @@
+"""What a model says of rows that it has not seen, beside the truth.
+
+Classes are counted through: a label becomes its position, whatever its type.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier, is_regressor
+
+from runtime.errors import ClientError
+from runtime.evaluation.metrics import Array
+
+_SCORES = {"predict_proba": "probability", "decision_function": "score"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """Rows, what is true of them, and what the model predicts.
+
+    `truth` and `predicted`, `(n_rows,)`, are numbers or, of a classifier, positions in
+    `labels`: the classes, those that the model knows first. `scores` is `(n_rows,
+    n_known_classes)` or None, each of them a `probability` or a `score`.
+    """
+
+    model: Any
+    X: pd.DataFrame
+    truth: Array
+    predicted: Array
+    labels: tuple[Any, ...] = ()
+    scores: Array | None = None
+    score: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Give the labels as text, no two the same."""
+        names = [str(label) for label in self.labels]
+        unique = len(set(names)) == len(names)
+        return names if unique else [repr(label) for label in self.labels]
+
+    @property
+    def confusion(self) -> Counter[tuple[int, int]]:
+        """Count the rows of a classifier by true and predicted class."""
+        return Counter(zip(self.truth.tolist(), self.predicted.tolist(), strict=True))
+
+    def predict(self, rows: pd.DataFrame) -> Array:
+        """Predict other rows, in the form of `predicted`; -1 is a label of none."""
+        return _in_form(predict(self.model, rows), self.labels)
+
+    def table(self) -> pd.DataFrame:
+        """Give one row per row of X: its index, y, the prediction, and how sure it is.
+
+        A classifier adds a column `probability:CLASS`, or `score:CLASS`, for each class
+        that it knows; a regressor the column `residual`, y - prediction.
+        """
+        columns: dict[str, Any] = {"y": self.truth, "prediction": self.predicted}
+        if self.labels:
+            labels = pd.Index(self.labels, dtype=object)
+            columns = {name: labels.take(codes) for name, codes in columns.items()}
+        else:
+            columns["residual"] = self.truth - self.predicted
+        if self.scores is not None:
+            names = (f"{self.score}:{name}" for name in self.names)
+            columns |= dict(zip(names, self.scores.T, strict=False))
+        return pd.DataFrame({"row": np.asarray(self.X.index), **columns})
+
+
+def ask(model: Any, X: pd.DataFrame, y: Any) -> Predictions:
+    """Ask a fitted estimator about X, `(n_rows, n_features)`; y, `(n_rows,)`, is true.
+
+    A classifier is what scikit-learn takes for one; of an estimator that is neither
+    classifier nor regressor, what gives probabilities, or has a y that is not numbers.
+    Raises: ClientError, if there are no rows, or not one y for each.
+    """
+    truth = _column(y, len(X), "y")
+    missing = int(pd.isna(truth).sum())
+    if missing or not len(X):
+        message = (
+            f"y is missing in {missing} of {len(X)} held-out rows: hold out rows, each "
+            "with the value to predict"
+        )
+        raise ClientError(message)
+    predicted = predict(model, X)
+    if not _classifies(model, truth):
+        return Predictions(model, X, _in_form(truth, ()), _in_form(predicted, ()))
+    known = np.asarray(getattr(model, "classes_", [])).tolist()
+    truth, predicted = truth.astype(object), predicted.astype(object)
+    predicted[pd.isna(predicted)] = np.nan  # no answer is a wrong one
+    seen = pd.unique(np.concatenate([truth, predicted]))
+    new = sorted({*seen} - {*known}, key=lambda label: (type(label).__name__, label))
+    labels = (*known, *new)
+    codes = _in_form(truth, labels), _in_form(predicted, labels)
+    return Predictions(model, X, *codes, labels, *_scores(model, X, len(known or new)))
+
+
+def predict(model: Any, rows: pd.DataFrame) -> Array:
+    """Give the model's `(n_rows,)` answers. Raises: ClientError, if it has others."""
+    return _column(model.predict(rows), len(rows), "what the model predicts")
+
+
+def _column(values: Any, n_rows: int, what: str) -> Array:
+    """Give `(n_rows,)` values; a table of one column will do. Raises: ClientError."""
+    column = np.asarray(values)
+    if column.shape not in {(n_rows,), (n_rows, 1)}:
+        message = (
+            f"{what} has the shape {column.shape}: evaluate takes ({n_rows},), one "
+            "value for each row"
+        )
+        raise ClientError(message)
+    return column.ravel()
+
+
+def _classifies(model: Any, truth: Array) -> bool:
+    try:
+        if is_classifier(model) or is_regressor(model):
+            return bool(is_classifier(model))
+    except AttributeError:  # it has nothing of scikit-learn's base classes
+        pass
+    return hasattr(model, "predict_proba") or truth.dtype.kind not in "iuf"
+
+
+def _in_form(values: Array, labels: tuple[Any, ...]) -> Array:
+    """Give positions in `labels`; numbers, if there are none."""
+    if not labels:
+        return values.astype("float64")
+    positions: Array = pd.Index(labels, dtype=object).get_indexer(values)
+    return positions
+
+
+def _scores(model: Any, X: pd.DataFrame, n_known: int) -> tuple[Array | None, str]:
+    """Ask for probabilities, else scores; None without finite ones for each class."""
+    for method, name in _SCORES.items():
+        if hasattr(model, method):
+            scores = np.asarray(getattr(model, method)(X), dtype="float64")
+            if scores.ndim == 1:  # of the second class, against the first
+                scores = np.column_stack([-scores, scores])
+            if scores.shape == (len(X), n_known) and np.isfinite(scores).all():
+                return scores, name
+    return None, ""
