@@ -137,6 +137,122 @@ class Server:
         return self.log_file.read_text()
 
 
+class Training:
+    """`train`, run as SageMaker runs it, in a process group of its own.
+
+    What it prints is in `base_dir.parent`, as it was printed: nothing waits in a pipe.
+    """
+
+    def __init__(self, program: Path, base_dir: Path, **variables: object) -> None:
+        self.base_dir = base_dir
+        self._out, self._err = (base_dir.parent / f"{n}.log" for n in ("out", "err"))
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, str(program / "train")],
+                env=environment(
+                    SAGEMAKER_BASE_DIR=base_dir, PYTHONUNBUFFERED=1, **variables
+                ),
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError):  # joblib's workers too
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def reaches(self, condition: Any, seconds: float = 60) -> None:
+        """Wait until a condition holds, while the job runs."""
+        until(lambda: condition() or self.process.poll() is not None, seconds)
+        assert condition(), self.log()
+
+    def stop(self) -> None:
+        """Send SIGTERM to the program alone, as a container's engine does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL to all its processes, as a machine that is taken away does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def ended(self, seconds: float = 60) -> int:
+        """Wait for the end. Returns: the exit status."""
+        return self.process.wait(seconds)
+
+    def out(self) -> str:
+        """Give what it has written to stdout so far."""
+        return self._out.read_text()
+
+    def log(self) -> str:
+        """Give what it has written so far, stderr last."""
+        return self.out() + self._err.read_text()
+
+    def alive(self) -> int:
+        """Count the processes of its group that live."""
+        count = 0
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                state, _, group = file.read_text().rpartition(")")[2].split()[:3]
+                count += state != "Z" and int(group) == self.process.pid
+        return count
+
+
+class Container:
+    """`train` in the image, on a folder that is mounted as /opt/ml."""
+
+    def __init__(self, image: str, base_dir: Path, *options: str) -> None:
+        volume = f"{base_dir}:/opt/ml"
+        command = ["run", "--detach", "--volume", volume, *options, image, "train"]
+        self.name = docker(*command).strip()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        docker("rm", "--force", "--volumes", self.name)
+
+    def reaches(self, condition: Any, seconds: float = 60) -> None:
+        """Wait until a condition holds, while the job runs."""
+        until(lambda: condition() or not self.running(), seconds)
+        assert condition(), self.log()
+
+    def running(self) -> bool:
+        """Say whether it runs."""
+        state = docker("inspect", "--format", "{{.State.Running}}", self.name)
+        return state == "true\n"
+
+    def stop(self) -> int:
+        """Stop it as SageMaker does. Returns: the exit status."""
+        docker("stop", "--time", "120", self.name)
+        return self.ended()
+
+    def kill(self) -> None:
+        """Kill it, as a machine that is taken away does."""
+        docker("kill", self.name)
+
+    def ended(self) -> int:
+        """Wait for the end. Returns: the exit status."""
+        return int(docker("wait", self.name))
+
+    def log(self) -> str:
+        """Give what it has written so far."""
+        return docker("logs", self.name, check=False)
+
+
 def engine_answers() -> bool:
     """Say whether there is a Docker engine."""
     if shutil.which("docker") is None:

@@ -1,12 +1,19 @@
+import contextlib
+import io
 import json
 import pickle
 import platform
+import random
+import subprocess
+import tarfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import joblib
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import runtime
 from runtime import artifact
@@ -190,13 +197,13 @@ def minor(shift: int) -> str:
 
 
 @pytest.mark.parametrize("shift", [-1, 1])
-def test_another_minor_version_of_scikit_learn_is_said_with_the_repair(
+def test_another_minor_version_of_scikit_learn_is_said_with_both(
     shift: int,
 ) -> None:
     """X-29."""
     skew = artifact.version_skew({"versions": {"scikit-learn": minor(shift)}})
     assert skew is not None
-    for word in (minor(shift), version("scikit-learn"), "MODEL_VERSION_CHECK=warn"):
+    for word in (minor(shift), version("scikit-learn")):
         assert word in skew
 
 
@@ -209,3 +216,119 @@ def test_the_same_minor_version_or_an_unknown_one_is_no_skew(
     description: dict[str, Any],
 ) -> None:
     assert artifact.version_skew(description) is None
+
+
+def packed(folder: Path, model_dir: Path) -> Path:
+    """Pack a model folder as SageMaker does, its contents at the top (T-36)."""
+    folder.mkdir(parents=True)
+    archive = folder / "model.tar.gz"
+    command = ["tar", "-C", str(model_dir), "-czf", str(archive), "."]
+    subprocess.run(command, check=True)
+    return archive
+
+
+def saved(folder: Path, model: Any = "earlier", **description: Any) -> Path:
+    artifact.save(folder, model, {"columns": [], **description})
+    return folder
+
+
+def test_a_model_of_an_earlier_job_is_loaded_packed_or_not(tmp_path: Path) -> None:
+    """T-48: the channel holds it as it lies in S3."""
+    model_dir = saved(tmp_path / "model")
+    packed(tmp_path / "channel", model_dir)
+    before = files(tmp_path / "channel")
+    assert artifact.load_earlier(tmp_path / "channel") == "earlier"
+    assert files(tmp_path / "channel") == before  # T-28: nothing is unpacked in place
+    assert artifact.load_earlier(model_dir) == "earlier"
+
+
+def test_an_earlier_model_may_lack_a_description(tmp_path: Path) -> None:
+    """T-48: it may come from elsewhere."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/forest.pkl").write_bytes(pickle.dumps("theirs"))
+    packed(tmp_path / "channel", tmp_path / "model")
+    assert artifact.load_earlier(tmp_path / "channel") == "theirs"
+
+
+@pytest.mark.parametrize("archived", [True, False], ids=["packed", "unpacked"])
+def test_an_earlier_model_of_another_scikit_learn_is_refused(
+    tmp_path: Path, *, archived: bool
+) -> None:
+    """T-48, X-29: before it is unpickled."""
+    folder = saved(tmp_path / "model", versions={"scikit-learn": "0.1.0"})
+    (folder / "model.joblib").write_bytes(b"cno_such\nThing\n.")
+    if archived:
+        folder = packed(tmp_path / "channel", folder).parent
+    with pytest.raises(ModelError, match=r"with scikit-learn 0\.1\.0, this image"):
+        artifact.load_earlier(folder)
+
+
+def member(
+    name: str, content: bytes = b"", **fields: Any
+) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for field, value in fields.items():
+        setattr(info, field, value)
+    return info, content
+
+
+EVIL = {
+    "above": [member("../evil", b"x")],
+    "far above": [member("a/../../../evil", b"x")],
+    "link": [member("evil", type=tarfile.SYMTYPE, linkname="../../outside")],
+    "through a link": [
+        member("to", type=tarfile.SYMTYPE, linkname="/"),
+        member("to/evil", b"x"),
+    ],
+    "hard link": [member("evil", type=tarfile.LNKTYPE, linkname="../../etc/passwd")],
+    "device": [member("evil", type=tarfile.CHRTYPE, devmajor=1, devminor=3)],
+    "absolute": [member("{tmp}/evil", b"x")],
+}
+
+
+@pytest.mark.parametrize("kind", EVIL)
+def test_an_archive_writes_nothing_outside(tmp_path: Path, kind: str) -> None:
+    """T-48: an archive is data, whoever made it."""
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        for info, content in EVIL[kind]:
+            info.name = info.name.format(tmp=tmp_path)
+            tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(ModelError, match=r"model\.tar\.gz|no single pickle"):
+        artifact.load_earlier(tmp_path)
+    assert files(tmp_path) == ["model.tar.gz"]
+    assert not Path("/evil").exists()
+    assert not (tmp_path.parent / "evil").exists()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Give an archive whose bytes no checksum but gzip's own protects."""
+    folder = tmp_path_factory.mktemp("whole")
+    model_dir = saved(folder / "model", random.Random(0).randbytes(2**16))
+    return packed(folder / "channel", model_dir).read_bytes()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_an_archive_with_a_flipped_bit_gives_no_other_model(
+    tmp_path: Path, whole: bytes, where: float, bit: int
+) -> None:
+    """T-48."""
+    flipped = bytearray(whole)
+    flipped[int(where * len(whole))] ^= 1 << bit
+    (tmp_path / "model.tar.gz").write_bytes(flipped)
+    with contextlib.suppress(ModelError):
+        assert artifact.load_earlier(tmp_path) == random.Random(0).randbytes(2**16)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.floats(0, 1, exclude_max=True))
+def test_an_archive_that_was_cut_off_anywhere_is_refused_by_name(
+    tmp_path: Path, whole: bytes, where: float
+) -> None:
+    """T-48."""
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(whole[: int(where * len(whole))])
+    with pytest.raises(ModelError, match=f"^cannot unpack {archive}: "):
+        artifact.load_earlier(tmp_path)

@@ -49,6 +49,33 @@ def test_a_missing_cell_is_missing_in_a_column_of_any_type(
 
 
 @pytest.mark.parametrize(
+    ("read", "kept"),
+    [(cells.string, "NA"), (cells.boolean, "true"), (cells.number, "1.5")],
+)
+def test_a_column_may_have_texts_of_its_own_for_missing(read: Any, kept: str) -> None:
+    for words in (frozenset(("?",)), frozenset(("?", "-999.0"))):
+        gap = read("?", words)
+        assert gap is None or math.isnan(gap)
+        assert read(kept, words) == read(kept, frozenset())
+
+
+@pytest.mark.parametrize("cell", [-999, -999.0, "-999", "-999.00", "-9.99e2", " -999"])
+@pytest.mark.parametrize("read", [cells.number, cells.single, cells.integer])
+def test_a_number_that_stands_for_missing_counts_by_its_value(
+    cell: Any, read: Any
+) -> None:
+    assert math.isnan(read(cell, frozenset(("-999.0",))))
+    assert read(cell) == -999
+
+
+def test_in_text_a_number_that_stands_for_missing_counts_by_its_text() -> None:
+    read = [cells.string(cell, frozenset(("5",))) for cell in (5, "5", "5.0", 5.5)]
+    assert [value if isinstance(value, str) else None for value in read] == [
+        *(None, None, "5.0", "5.5")
+    ]
+
+
+@pytest.mark.parametrize(
     "cell", ["NAN", "Nan", " nan", "+nan", "none", "NONE", "-", "?", " "]
 )
 def test_what_pandas_takes_for_text_is_not_missing(cell: str) -> None:

@@ -85,12 +85,12 @@ def test_a_compressed_file_is_read(channel: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.parquet", "a.json", "README.md", "model.tar.gz", "a.csv.parquet"]
+    "name", ["a.xlsx", "a.json", "README.md", "model.tar.gz", "a.csv.orc"]
 )
-def test_a_file_that_is_not_csv_is_named(channel: Path, name: str) -> None:
+def test_a_file_of_another_format_is_named(channel: Path, name: str) -> None:
     put(channel, "a.csv", "a,b\n1,2\n")
     put(channel, f"sub/{name}", "a,b\n1,2\n")
-    assert f"training/sub/{name} is not CSV" in refused(channel)
+    assert f"training/sub/{name} is not CSV, Parquet or JSON Lines" in refused(channel)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,7 @@ def test_a_file_that_is_not_csv_is_named(channel: Path, name: str) -> None:
         ("a.csv", b""),
         ("a.csv", b"\n\n"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\x00\xff"),
+        ("a.parquet", b"a,b\n1,2\n"),
         ("part-00000", b"PAR1\x15\x04\xff\xfe"),
         ("a.csv", b"a,b\n1,2\n1,2,3\n"),
         ("a.csv", b'a,b\n"1,2\n'),
@@ -114,6 +115,7 @@ def test_a_file_that_is_not_csv_is_named(channel: Path, name: str) -> None:
         "empty",
         "blank lines",
         "an image",
+        "not parquet",
         "parquet without a suffix",
         "a longer row",
         "a quote never closed",

@@ -420,3 +420,40 @@ def test_without_a_schema_a_number_that_no_float_holds_is_refused(body: bytes) -
     with pytest.raises(BadInput) as refused:
         untyped(formats.decode(body, JSON))
     assert refused.value.problems[0].row == 1
+
+
+@pytest.mark.parametrize("dtype", ["str", "category"])
+def test_a_column_has_its_own_texts_for_missing_and_they_are_stored(dtype: str) -> None:
+    """So `data.read` found them: in a column of countries NA is Namibia."""
+    X = pd.DataFrame({"country": ["NA", "DE"], "n": [1.5, 2]}).astype(
+        {"country": dtype}
+    )
+    learned = Schema.learn(X, missing={"country": [""], "target": ["?"]})
+    schema = Schema.from_json(json.loads(json.dumps(learned.to_json())))
+    assert schema == learned
+    sent = pd.DataFrame({"country": ["NA", None, "DE"], "n": [1, 2, np.nan]})
+    assert_frame_equal(
+        from_csv(schema, sent), sent.astype({"country": X["country"].dtype})
+    )
+    for record in ({"country": "NA", "n": "NA"}, ["NA", "NA"]):
+        row = from_json(schema, [record])
+        assert row["country"].tolist() == ["NA"]
+        assert row["n"].isna().all()
+    assert schema.example()["country"].notna().all()
+
+
+@pytest.mark.parametrize("cell", ["NA", "null", "x"])
+def test_text_that_is_not_missing_is_a_category_or_refused(cell: str) -> None:
+    X = pd.DataFrame({"a": ["", "y"]}, dtype="category")
+    schema = Schema.learn(X, missing={"a": ["?"]})
+    assert problems(schema, [["?"], ["y"], [""], [cell]]) == [(4, "a")]
+
+
+def test_older_files_have_the_texts_of_missing_cells_that_all_columns_had(
+    schema: Schema,
+) -> None:
+    older = [
+        {key: value for key, value in column.items() if key != "missing"}
+        for column in schema.to_json()
+    ]
+    assert Schema.from_json(older) == schema

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 __version__ = "0.1.0"
+PROGRAM = Path(__file__).parents[1]  # the folder of train, serve and predictor.py
 STARTED = time.monotonic()  # of this process, as `runtime` is imported first
 
 

@@ -4,6 +4,7 @@ Each file appears whole or not at all (T-42). The folder may also come from else
 then there is one pickle of any name and no model.json.
 """
 
+import gzip
 import json
 import os
 import platform
@@ -68,7 +69,8 @@ def load_earlier(folder: Path) -> Any:
             folder = Path(unpacked)
         skew = version_skew(describe(folder) or {})
         if skew:
-            raise ModelError(skew)
+            message = f"{skew}: train that model again in this image"
+            raise ModelError(message)
         return load(folder)
 
 
@@ -91,16 +93,15 @@ def version_skew(description: dict[str, Any]) -> str | None:
     installed = version("scikit-learn")
     if fitted is None or fitted.split(".")[:2] == installed.split(".")[:2]:
         return None
-    return (
-        f"fitted with scikit-learn {fitted}, this image has {installed}: train again "
-        f"in this image, or set MODEL_VERSION_CHECK=warn"
-    )
+    return f"fitted with scikit-learn {fitted}, this image has {installed}"
 
 
 def _unpack(archive: Path, folder: Path) -> None:
     try:
-        with tarfile.open(archive) as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream) as tar:
             tar.extractall(folder, filter="data")  # nothing outside of the folder
+            while stream.read(2**20):
+                pass  # to the end, where gzip compares the checksum
     except (OSError, EOFError, tarfile.TarError, zlib.error) as exc:
         message = f"cannot unpack {archive}: {exc}"
         raise ModelError(message) from exc

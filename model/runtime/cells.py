@@ -7,6 +7,7 @@ the same prediction in every format.
 
 import re
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from math import inf, isnan, nan
 from typing import Any
 
@@ -25,47 +26,45 @@ _INTEGERS = (-(2**63), 2**64)  # int64 and uint64
 _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)  # what 64 bits may hold
 _SHOWN = 50  # characters of a cell in a message
 
+Words = AbstractSet[str]  # what a column takes for missing, `words` below
 
-def is_missing(cell: Any) -> bool:
+
+def is_missing(cell: Any, words: Words = MISSING) -> bool:
     """Say whether a cell holds no value; NaN comes from JSON that is none."""
-    if isinstance(cell, float):
-        return isnan(cell)
-    return cell is None or (isinstance(cell, str) and cell in MISSING)
+    if isinstance(cell, float) and isnan(cell):
+        return True
+    return cell is None or (isinstance(cell, str) and cell in words)
 
 
-def number(cell: Any, below: float = inf) -> float | int:
-    """Read a number; an integer stays exact, as far as 64 bits hold it."""
-    if is_missing(cell):
+def number(cell: Any, words: Words = MISSING, below: float = inf) -> float | int:
+    """Read a number; an integer stays exact, as far as 64 bits hold it.
+
+    A number among `words` counts by its value: with "-999.0", -999 is missing too.
+    """
+    if is_missing(cell, words):
         return nan
-    value = _spelt(cell) if isinstance(cell, str) else cell
+    value = spelt(cell) if isinstance(cell, str) else cell
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(expected("a number", cell))  # noqa: TRY004 -- one kind
-    if isinstance(value, int) and _INTEGERS[0] <= value < _INTEGERS[1]:
-        return value
-    try:
-        value = float(value)
-    except OverflowError:
-        value = inf
-    if abs(value) >= below:
-        limit = "" if below == inf else f" of at most {below:.2g}"
-        raise ValueError(expected(f"a finite number{limit}", cell))
-    return value
+    if not isinstance(value, int) or not _INTEGERS[0] <= value < _INTEGERS[1]:
+        value = _finite(value, cell, below)
+    return nan if words is not MISSING and repr(float(value)) in words else value
 
 
-def single(cell: Any) -> float:
+def single(cell: Any, words: Words = MISSING) -> float:
     """Read a number that float32 can hold."""
-    return float(number(cell, LARGEST_FLOAT32))
+    return float(number(cell, words, LARGEST_FLOAT32))
 
 
-def integer(cell: Any) -> float | int:
+def integer(cell: Any, words: Words = MISSING) -> float | int:
     """Read a number; 3.0 is 3, and 3.5 stays what it is."""
-    value = number(cell)
+    value = number(cell, words)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def boolean(cell: Any) -> bool | None:
+def boolean(cell: Any, words: Words = MISSING) -> bool | None:
     """Read true or false, in any letter case."""
-    if is_missing(cell):
+    if is_missing(cell, words):
         return None
     spelt = str(cell).lower()
     if spelt not in ("true", "false"):
@@ -73,25 +72,25 @@ def boolean(cell: Any) -> bool | None:
     return spelt == "true"
 
 
-def string(cell: Any) -> str | float:
+def string(cell: Any, words: Words = MISSING) -> str | float:
     """Read text; a JSON number is its text."""
-    if is_missing(cell):
+    if is_missing(cell, words):
         return nan
     if not isinstance(cell, str | int | float):
         raise ValueError(expected("text", cell))  # noqa: TRY004 -- one kind
-    return str(cell)
+    return nan if str(cell) in words else str(cell)
 
 
-def anything(cell: Any) -> Any:
+def anything(cell: Any, words: Words = MISSING) -> Any:
     """Take a number or text as it is spelt: the column decides which."""
     if isinstance(cell, list | dict) or cell is ABSENT:
         raise ValueError(expected("a number or text", cell))
-    if isinstance(cell, int | float) or (isinstance(cell, str) and _is_number(cell)):
-        number(int(cell) if isinstance(cell, bool) else cell)  # no infinity
+    if isinstance(cell, int | float) or (isinstance(cell, str) and is_number(cell)):
+        number(int(cell) if isinstance(cell, bool) else cell, words)  # no infinity
     return cell
 
 
-def reader(dtype: str) -> Callable[[Any], Any] | None:
+def reader(dtype: str) -> Callable[[Any, Words], Any] | None:
     """Give what reads one cell of a pandas dtype; None where there is no such thing."""
     if dtype.lower() == "float32":
         return single
@@ -106,8 +105,11 @@ def expected(what: str, cell: Any) -> str:
     return f"expected {what}, got {got if len(got) <= _SHOWN else got[:_SHOWN] + '…'}"
 
 
-def _spelt(cell: str) -> float | int:
-    """Read the text of a number, less what Python spells and pandas does not."""
+def spelt(cell: str) -> float | int:
+    """Read the text of a number, less what Python spells and pandas does not.
+
+    Raises: ValueError. Infinity is a number here.
+    """
     if "_" not in cell and cell.isascii():
         try:
             value = float(cell)
@@ -118,14 +120,26 @@ def _spelt(cell: str) -> float | int:
     raise ValueError(expected("a number", cell))
 
 
-def _is_number(cell: str) -> bool:
+def _finite(value: float, cell: Any, below: float) -> float:
     try:
-        return _spelt(cell) is not None
+        value = float(value)
+    except OverflowError:
+        value = inf
+    if abs(value) >= below:
+        limit = "" if below == inf else f" of at most {below:.2g}"
+        raise ValueError(expected(f"a finite number{limit}", cell))
+    return value
+
+
+def is_number(cell: str) -> bool:
+    """Say whether text is a number in `spelt`."""
+    try:
+        return spelt(cell) is not None
     except ValueError:
         return False
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
+_READERS: dict[str, Callable[..., Any]] = {
     "int": integer,
     "uint": integer,
     "float": number,

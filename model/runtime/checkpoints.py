@@ -5,9 +5,11 @@ carry checksums: the state of the work, and the model so far as it would lie in 
 model folder.
 """
 
+import functools
 import json
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,9 +49,10 @@ class Checkpoints:
         file = self.folder / f"{self._host}-{number:06d}.zip"
         partial = self.folder / f".{file.name}{_TEMPORARY}"
         members = {
-            _MADE_FOR: lambda member: member.write(self._made_for),
             _STATE: lambda member: joblib.dump(state, member),
             **model,
+            # Last: an index that is damaged may lose entries, and then loses this one.
+            _MADE_FOR: lambda member: member.write(self._made_for),
         }
         try:
             _write(partial, members)
@@ -88,8 +91,9 @@ class Checkpoints:
             if artifact.ESTIMATOR not in archive.namelist():
                 return None
             for name in (artifact.ESTIMATOR, artifact.DESCRIPTION):
-                content = archive.read(name)
-                artifact.write(model_dir / name, lambda file: file.write(content))  # noqa: B023 -- written at once
+                with archive.open(name) as member:
+                    content = functools.partial(shutil.copyfileobj, member)
+                    artifact.write(model_dir / name, content)
             return True
 
         return self._newest(copy)[0]

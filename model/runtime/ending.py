@@ -5,6 +5,8 @@ what lies in the model folder is a whole model or nothing (T-42).
 """
 
 import errno
+import functools
+import multiprocessing
 import os
 import shutil
 import signal
@@ -13,11 +15,11 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import runtime
 from runtime.errors import ClientError, Error, ModelError
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 GRACE = 60  # seconds that a train which asks for `stopping` has, of SageMaker's 120
 STOPPED = "Stopped before a model was saved"
 _SHOWN = 1024  # characters of a reason that SageMaker shows (T-40)
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM)
-_PROGRAM = Path(__file__).parents[1]
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_last = threading.RLock()  # one thread ends the job, and never lets go of this
 
 
 def check(job: "Job[Any]") -> None:
@@ -44,7 +46,7 @@ def check(job: "Job[Any]") -> None:
         alone = os.environ | {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
         result = subprocess.run(  # noqa: S603 -- ourselves
             command,
-            cwd=_PROGRAM,
+            cwd=runtime.PROGRAM,
             env=alone,
             stderr=subprocess.PIPE,
             text=True,
@@ -58,6 +60,7 @@ def check(job: "Job[Any]") -> None:
 
 def fail(base_dir: Path, exc: BaseException) -> int:
     """Empty the model folder, and tell the reason. Returns: the exit status."""
+    _last.acquire()
     leave_no_model(base_dir, reason(exc))
     return 130 if isinstance(exc, KeyboardInterrupt) else 1
 
@@ -107,19 +110,21 @@ def _is_platform(exc: BaseException) -> bool:
     """Say whether memory or a disk was the cause, however it was wrapped."""
     return any(
         isinstance(cause, MemoryError | BrokenProcessPool)
-        or (isinstance(cause, OSError) and cause.errno in _NO_SPACE)
+        or (isinstance(cause, OSError) and cause.errno in (*_DISK, errno.ENOMEM))
         for cause in _causes(exc)
     )
 
 
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
+def _causes(exc: BaseException | None) -> list[BaseException]:
+    causes: list[BaseException] = []
+    while exc is not None and exc not in causes:  # `raise exc from exc` is a circle
+        causes.append(exc)
         exc = exc.__cause__
+    return causes
 
 
 def _cure(exc: BaseException) -> str:
-    if any(isinstance(cause, OSError) for cause in _causes(exc)):
+    if any(getattr(cause, "errno", None) in _DISK for cause in _causes(exc)):
         return "\nThe disk is full or broken: give the job a larger VolumeSizeInGB"
     return "\nThe memory was not enough: use a larger instance, or fewer processes"
 
@@ -135,7 +140,7 @@ def _place(exc: BaseException) -> str:
     """Name the line of the owner's code that was at work."""
     for frame in reversed(traceback.extract_tb(exc.__traceback__)):
         file = Path(frame.filename)
-        if file.parent == _PROGRAM:
+        if file.parent == runtime.PROGRAM:
             return f"\nin {file.name}, line {frame.lineno}: {frame.line}"
     return ""
 
@@ -154,6 +159,11 @@ def watch_for_stop(job: "Job[Any]") -> None:
     os.set_blocking(writer, False)
     signal.signal(signal.SIGTERM, _noted)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    os.register_at_fork(  # a child shares handler and pipe until it is told
+        before=functools.partial(_mask, signal.SIG_BLOCK),
+        after_in_parent=functools.partial(_mask, signal.SIG_UNBLOCK),
+        after_in_child=_as_born,
+    )
 
     def watch() -> None:
         while os.read(reader, 1) != bytes([signal.SIGTERM]):
@@ -169,6 +179,18 @@ def _noted(*_: object) -> None:
     """Let the interpreter write its byte."""
 
 
+def _as_born() -> None:
+    """Let SIGTERM end a forked child, as `Pool` means it, and not stop the job."""
+    signal.set_wakeup_fd(-1)
+    if signal.getsignal(signal.SIGTERM) is _noted:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _mask(signal.SIG_UNBLOCK)
+
+
+def _mask(how: int) -> None:
+    signal.pthread_sigmask(how, {signal.SIGTERM})
+
+
 def _stop(job: "Job[Any]") -> None:
     """End the job, unless a model was saved or the owner's code is about to save one.
 
@@ -179,21 +201,31 @@ def _stop(job: "Job[Any]") -> None:
     with job.saving:  # a save that has begun is let finish
         if job.saved.is_set():
             return
+        _last.acquire()
         status = 1
         try:
             status = _promote(job)
         except BaseException as exc:  # noqa: BLE001 -- the outermost line of this thread
             fail(job.base_dir, exc)
         finally:
-            sys.stdout.flush()
-            os._exit(status)
+            _leave(status)
 
 
 def _promote(job: "Job[Any]") -> int:
-    checkpoint = job.checkpoints.promote(job.model_dir)
+    checkpoint = job.checkpoints.promote(job.model_dir) if job.leader else None
     if checkpoint is None:
         leave_no_model(job.base_dir, STOPPED)
         return 1
+    job.held_out = job.checkpointed
     check(job)
     print(f"stopped: the model is that of the checkpoint {checkpoint}")
     return 0
+
+
+def _leave(status: int) -> NoReturn:
+    try:
+        sys.stdout.flush()
+        for child in multiprocessing.active_children():
+            child.terminate()  # joblib's workers would finish what they are at
+    finally:
+        os._exit(status)

@@ -116,8 +116,15 @@ class Job(Mounts, Generic[Declared]):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
                 self.metric(f"validation:{name}", value)
-            found.write(self.output_data_dir)
         self.held_out = pd.DataFrame(X).head(CHECKED_ROWS)
+        if self.leader:  # the folders of all hosts become one archive (T-38)
+            self._show(found, training)
+
+    def _show(
+        self, found: evaluation.Evaluation, training: pd.DataFrame | None
+    ) -> None:
+        """Write what an evaluation has found."""
+        found.write(self.output_data_dir)
         context = report.Context(
             title=self.name,
             hyperparameters=self.hyperparameters.model_dump(mode="json"),

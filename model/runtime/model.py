@@ -53,7 +53,10 @@ class Model:
         description = artifact.describe(model_dir)
         skew = version_check != "off" and artifact.version_skew(description or {})
         if skew and version_check == "fail":
-            message = f"{model_dir / artifact.DESCRIPTION}: {skew}"
+            message = (
+                f"{model_dir / artifact.DESCRIPTION}: {skew}: train again in this "
+                "image, or set MODEL_VERSION_CHECK=warn"
+            )
             raise ModelError(message)
         if skew:
             log.warning("%s", skew)

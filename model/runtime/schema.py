@@ -4,8 +4,8 @@ A value gets the dtype that its column had in `fit`, or the request fails with t
 and the column named: no value is ever rewritten.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,13 +21,17 @@ MAX_PROBLEMS = 10  # reported in one answer
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of X. `dtype` is pandas' name, or "any" where nothing is known."""
+    """One column of X. `dtype` is pandas' name, or "any" where nothing is known.
+
+    `missing` lists the texts of a missing cell, None if they are `cells.MISSING`.
+    """
 
     name: str | int
     dtype: str
     example: Any = None
     categories: tuple[str, ...] = ()
     ordered: bool = False
+    missing: tuple[str, ...] | None = None
 
     @classmethod
     def learn(cls, values: "pd.Series[Any]") -> Self:
@@ -53,25 +57,37 @@ class Column:
             return cls(name, dtype, "text")
         return cls(name, dtype, counts.index[0], tuple(sorted(counts.index)))
 
+    @classmethod
+    def from_json(cls, column: dict[str, Any]) -> Self:
+        """Read one column of `Schema.to_json`; older files have no `missing`."""
+        words = column.get("missing")
+        lists = {
+            "categories": tuple(column["categories"]),
+            "missing": None if words is None else tuple(words),
+        }
+        return cls(**column | lists)
+
     def parse(self, raw: Iterable[Any], problems: list[Problem]) -> Any:
         """Read cells into an array of this column's dtype; note what is wrong.
 
         Returns: `(n_rows,)`, or None where there are problems.
         """
         values = []
+        words = cells.MISSING if self.missing is None else frozenset(self.missing)
         for row, cell in enumerate(raw, 1):
             try:
-                values.append(self._value(cell))
+                values.append(self._value(cell, words))
             except ValueError as exc:
                 problems.append(Problem(str(exc), row, self.name))
                 if len(problems) == MAX_PROBLEMS:
                     break
         return None if problems else self._array(values)
 
-    def _value(self, cell: Any) -> Any:
-        value = cells.reader(self.dtype)(cell)  # type: ignore[misc]  # `learn` checks
+    def _value(self, cell: Any, words: cells.Words) -> Any:
+        read = cells.reader(self.dtype)
+        value = read(cell, words)  # type: ignore[misc]  # `learn` has checked the dtype
         unseen = self.dtype == "category" and value not in self.categories
-        if unseen and not cells.is_missing(value):
+        if unseen and isinstance(value, str):
             raise ValueError(cells.expected(f"one of {_listed(self.categories)}", cell))
         return value
 
@@ -97,14 +113,20 @@ class Schema:
     columns: tuple[Column, ...]
 
     @classmethod
-    def learn(cls, X: Any) -> Self:
-        """Take the schema of X, `(n_rows, n_features)`. Raises: ClientError."""
+    def learn(cls, X: Any, missing: Mapping[str, Iterable[str]] | None = None) -> Self:
+        """Take the schema of X, `(n_rows, n_features)`. Raises: ClientError.
+
+        `missing` gives the texts of a missing cell, by the name of a column, where
+        they are not `cells.MISSING`; other names in it are left alone.
+        """
         frame = pd.DataFrame(X)
         if not frame.columns.is_unique:
             twice = frame.columns[frame.columns.duplicated()][0]
             message = f"two columns have the name {twice!r}"
             raise ClientError(message)
-        return cls(tuple(Column.learn(frame[name]) for name in frame))
+        words = {name: tuple(texts) for name, texts in (missing or {}).items()}
+        learned = (Column.learn(frame[name]) for name in frame)
+        return cls(tuple(replace(c, missing=words.get(str(c.name))) for c in learned))
 
     @classmethod
     def of_names(cls, names: Iterable[Any]) -> Self:
@@ -118,12 +140,11 @@ class Schema:
             if cells.reader(column["dtype"]) is None:
                 message = f"dtype {column['dtype']!r}"
                 raise ValueError(message)
-        made = (Column(**{**c, "categories": tuple(c["categories"])}) for c in columns)
-        return cls(tuple(made))
+        return cls(tuple(Column.from_json(column) for column in columns))
 
     def to_json(self) -> list[dict[str, Any]]:
         """Give plain values for model.json."""
-        fields = ("name", "dtype", "example", "categories", "ordered")
+        fields = ("name", "dtype", "example", "categories", "ordered", "missing")
         return [{key: getattr(c, key) for key in fields} for c in self.columns]
 
     @property

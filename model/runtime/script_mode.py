@@ -4,10 +4,11 @@ SageMaker itself sets none of them; its training toolkit did, and scripts rely o
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from runtime import sizing
 
 
 def variables(
@@ -35,7 +36,7 @@ def variables(
         "NETWORK_INTERFACE_NAME": resources.get("network_interface_name"),
         "CURRENT_INSTANCE_TYPE": resources.get("current_instance_type"),
         "CURRENT_INSTANCE_GROUP": resources.get("current_group_name"),
-        "NUM_CPUS": len(os.sched_getaffinity(0)),
+        "NUM_CPUS": sizing.cpu_count(),
         "NUM_GPUS": 0,
         "LOG_LEVEL": 20,
     }

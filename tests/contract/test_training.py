@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import copy_program, environment, until
+from harness import Container, copy_program, environment
 
 TRAIN = """
 from pydantic import BaseModel, Field
@@ -239,7 +238,9 @@ def test_an_exception_of_the_owner_is_told_with_its_traceback(
     channel(base_dir)
     reason = refused(base_dir, start(tmp_path, base_dir, "{}['colour']"))
     assert reason == "AlgorithmError: KeyError: 'colour'"
-    assert "in train" in (base_dir / "output/failure").read_text()
+    failure = (base_dir / "output/failure").read_text()
+    assert failure.splitlines()[1] == "in train, line 19: {}['colour']"
+    assert failure.splitlines()[3] == "Traceback (most recent call last):"
 
 
 def test_a_reason_that_the_owner_wrote_is_kept(tmp_path: Path, base_dir: Path) -> None:
@@ -297,39 +298,52 @@ def test_a_class_that_train_defines_is_refused_with_the_repair(
     assert "from features import Ratio" in reason
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        "import time; (job.base_dir / 'fitting').touch(); time.sleep(60)",
-        "import hashlib as h; (job.base_dir / 'fitting').touch(); "  # noqa: ISC004
-        "h.pbkdf2_hmac('sha256', b'', b'', 10**9)",
-    ],
-    ids=["asleep", "in-native-code"],
-)
-def test_sigterm_before_a_model_was_saved_ends_the_job_at_once(
-    tmp_path: Path, base_dir: Path, action: str
-) -> None:
-    """T-42, T-43: also while a Python handler would have to wait."""
-    channel(base_dir)
-    process = start(tmp_path, base_dir, action)
-    until((base_dir / "fitting").exists, 30)
-    process.send_signal(signal.SIGTERM)
-    process.wait(10)
-    assert refused(base_dir, process) == "Stopped before a model was saved"
-
-
-def test_sigterm_after_the_model_was_saved_lets_the_job_end_well(
+def test_local_mode_needs_no_more_than_it_writes_and_may_write_more(
     tmp_path: Path, base_dir: Path
 ) -> None:
-    """T-43: what is saved is shipped."""
+    """T-09, T-16, T-20, T-26: keys that are absent, keys and files that are new."""
     channel(base_dir)
-    action = (
-        "job.save(model, X); (job.base_dir / 'saved').touch(); job.stopping.wait(); "
-        "return"
-    )
-    process = start(tmp_path, base_dir, action)
-    until((base_dir / "saved").exists, 30)
-    process.send_signal(signal.SIGTERM)
+    files = {
+        "inputdataconfig.json": '{"training":{"TrainingInputMode":"File","New":[1]}}',
+        "resourceconfig.json": '{"current_host":"algo-1-x7","hosts":["algo-1-x7"]}',
+        "init-config.json": "",
+        "metric-definition-regex.json": "[]",
+        "checkpointconfig.json": "null",
+    }
+    for name, content in files.items():
+        (base_dir / "input/config" / name).write_text(content)
+    process = start(tmp_path, base_dir, "job.checkpoint(1, model, X)")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
-    assert (base_dir / "model/model.joblib").exists()
+
+
+def test_a_job_leaves_nothing_to_the_next_one(tmp_path: Path, base_dir: Path) -> None:
+    """T-37, T-42, T-50: a folder that was used before is as good as a new one."""
+    (base_dir / "output/data").mkdir()
+    for name in ("model/model.joblib", "output/data/evaluation.json", "output/failure"):
+        (base_dir / name).write_text("of an earlier job")
+    refused(base_dir, start(tmp_path, base_dir))
+    assert not list((base_dir / "output/data").iterdir())
+
+
+def test_the_image_reads_what_is_mounted_and_writes_nowhere_else(
+    image: str, tmp_path: Path, base_dir: Path
+) -> None:
+    """T-05, T-06, T-12, T-28, T-54: a folder that only root may enter; no network."""
+    channel(base_dir)
+    hyperparameters(base_dir, n_estimators="7")
+    program = copy_program(tmp_path / "program", PREDICTOR, TRAIN.format(action=""))
+    (program / "train").chmod(0o755)
+    options = ["--read-only", "--tmpfs", "/tmp", "--network", "none"]
+    options += ["--volume", f"{base_dir}/input:/opt/ml/input:ro"]
+    for name in ("train", "predictor.py"):
+        options += ["--volume", f"{program / name}:/opt/program/{name}:ro"]
+    config = base_dir / "input/config"
+    config.chmod(0o644)
+    try:
+        with Container(image, base_dir, *options) as job:
+            assert job.ended() == 0, job.log()
+    finally:
+        config.chmod(0o755)
+    description = json.loads((base_dir / "model/model.json").read_text())
+    assert description["hyperparameters"]["n_estimators"] == 7

@@ -124,3 +124,50 @@ def test_an_answer_of_the_server_is_that_of_a_notebook(model_dir: Path) -> None:
     rows = pandas.read_csv(payload, header=None, names=names)
     answer, _ = model.answer(payload.read_bytes(), "text/csv", "text/csv", "text/csv")
     assert answer.decode().splitlines() == list(estimator.predict(rows))
+
+
+def continued(base_dir: Path, model_dir: Path, rows: list[list[object]]) -> str:
+    """Go on from a model in the channel `model`. Returns: the failure, or ""."""
+    channel = base_dir / "input/data/model"
+    channel.mkdir()
+    archive = ["tar", "-C", str(model_dir), "-czf", str(channel / "model.tar.gz"), "."]
+    subprocess.run(archive, check=True)
+    try:
+        train(base_dir, rows, target=str(rows[0][0]), n_estimators="7")
+    except AssertionError:
+        return (base_dir / "output/failure").read_text()
+    return ""
+
+
+def penguins() -> list[list[object]]:
+    text = (ROOT / "local-test/test-dir/input/data/training/penguins.csv").read_text()
+    return [[*row] for row in csv.reader(text.splitlines())]
+
+
+def test_a_job_with_the_channel_model_adds_its_trees_to_those_of_it(
+    base_dir: Path, model_dir: Path
+) -> None:
+    """T-48: the trees that were there stay as they were."""
+    assert continued(base_dir, model_dir, penguins()) == ""
+    folders = (model_dir, base_dir / "model")
+    before, after = (joblib.load(folder / "model.joblib") for folder in folders)
+    assert len(after[-1].estimators_) == len(before[-1].estimators_) + 7
+    kept = zip(before[-1].estimators_, after[-1].estimators_, strict=False)
+    assert all((a.tree_.threshold == b.tree_.threshold).all() for a, b in kept)
+    assert [*after.feature_names_in_] == [*before.feature_names_in_]
+
+
+@pytest.mark.parametrize("change", ["columns", "classes", "task"])
+def test_a_model_of_other_columns_classes_or_task_is_not_continued(
+    base_dir: Path, model_dir: Path, change: str
+) -> None:
+    """T-40, T-48."""
+    header, *rows = penguins()
+    if change == "columns":
+        header[-1] = "season"
+    if change == "classes":
+        rows = [["Emperor", *row[1:]] if row[0] == "Gentoo" else row for row in rows]
+    if change == "task":
+        rows = [[str(n / 7), *row[1:]] for n, row in enumerate(rows)]
+    reason = continued(base_dir, model_dir, [header, *rows])
+    assert reason.startswith("ClientError: channel 'model': its forest has other ")

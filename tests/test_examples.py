@@ -1,0 +1,137 @@
+"""The recipes: what their first paragraphs promise, on the rows of local-test."""
+
+import json
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness import ROOT, Container, Training, copy_program
+from runtime import artifact, ending
+
+RESUMABLE = ROOT / "examples/resumable_search"
+VALUES = {
+    "target": "species",
+    "n_candidates": "4",
+    "cv": "2",
+    "n_estimators": "60",
+    "trees_a_round": "10",
+}
+LOADING, WORKING, SAVING, CHECKING = "loading", "working", "saving", "checking"
+
+
+def tree(folder: Path) -> Path:
+    """Make what SageMaker mounts, for a job with CheckpointConfig. Returns: it."""
+    shutil.copytree(ROOT / "local-test/test-dir/input", folder / "input")
+    config = folder / "input/config/hyperparameters.json"
+    config.write_text(json.dumps(VALUES))
+    for name in ("model", "output", "checkpoints"):
+        (folder / name).mkdir()
+    return folder
+
+
+def answers(base_dir: Path) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    """Give a model's probabilities for all rows, `(n_rows, n_classes)`."""
+    names = sorted(path.name for path in (base_dir / "model").iterdir())
+    assert names == ["model.joblib", "model.json"]
+    model = artifact.load(base_dir / "model")
+    rows = pd.read_csv(ROOT / "local-test/test-dir/input/data/training/penguins.csv")
+    assert len(model[-1].estimators_) == 60
+    return np.asarray(model.predict_proba(rows[list(model.feature_names_in_)]))
+
+
+def reached(moment: str, base_dir: Path, said: Callable[[], str]) -> bool:
+    """Say whether a job that was started has come to a moment."""
+    files = {path.name for path in (base_dir / "model").iterdir()}
+    if moment == WORKING:  # where nothing is left to do, it saves
+        return "candidate " in said() or " trees" in said() or bool(files)
+    return {LOADING: True, SAVING: bool(files), CHECKING: "model.json" in files}[moment]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the recipe over `model/`, as its owner does."""
+    files = [(RESUMABLE / name).read_text() for name in ("predictor.py", "train")]
+    folder = copy_program(tmp_path_factory.mktemp("recipe") / "program", *files)
+    (folder / "train").chmod(0o755)
+    return folder
+
+
+def test_a_search_that_is_killed_at_any_moment_ends_with_the_same_model(
+    program: Path, tmp_path: Path
+) -> None:
+    """T-45, T-47, T-49: SIGKILL, as when a machine is taken away, then a new start."""
+    whole, killed = tree(tmp_path / "whole/ml"), tree(tmp_path / "killed/ml")
+    with Training(program, whole) as job:
+        assert job.ended() == 0, job.log()
+    pick = random.Random(0)
+    moments = [LOADING, WORKING, WORKING, LOADING, WORKING, WORKING, SAVING, CHECKING]
+    for moment in moments:
+        with Training(program, killed) as job:
+            job.reaches(lambda: reached(moment, killed, job.out))  # noqa: B023 -- at once
+            with pytest.raises(subprocess.TimeoutExpired):
+                job.ended(pick.uniform(0, 0.3))
+            job.kill()
+    with Training(program, killed) as job:
+        assert job.ended() == 0, job.log()
+        assert "going on from the checkpoint" in job.out()
+    assert np.array_equal(answers(killed), answers(whole))
+
+
+def mounted(program: Path) -> list[str]:
+    """Give the options that put the recipe into the image."""
+    names = ("train", "predictor.py")
+    volumes = (f"{program / name}:/opt/program/{name}:ro" for name in names)
+    return [word for volume in volumes for word in ("--volume", volume)]
+
+
+def test_a_container_that_is_killed_and_started_anew_ends_with_the_same_model(
+    image: str, program: Path, tmp_path: Path
+) -> None:
+    """T-42, T-45, T-47."""
+    whole, killed = tree(tmp_path / "whole"), tree(tmp_path / "killed")
+    with Container(image, whole, *mounted(program)) as job:
+        assert job.ended() == 0, job.log()
+    for moment in (LOADING, WORKING, SAVING):
+        with Container(image, killed, *mounted(program)) as job:
+            job.reaches(lambda: reached(moment, killed, job.log))  # noqa: B023 -- at once
+            job.kill()
+            assert job.ended() == 137
+    with Container(image, killed, *mounted(program)) as job:
+        assert job.ended() == 0, job.log()
+        assert "going on from the checkpoint" in job.log()
+    assert np.array_equal(answers(killed), answers(whole))
+
+
+@pytest.mark.parametrize("words", ["candidate 1", " of 60 trees"])
+def test_a_container_that_is_stopped_leaves_what_it_has(
+    image: str, program: Path, tmp_path: Path, words: str
+) -> None:
+    """T-42, T-43: in the search, and while the forest grows."""
+    base_dir = tree(tmp_path / "ml")
+    with Container(image, base_dir, *mounted(program)) as job:
+        job.reaches(lambda: words in job.log())
+        assert job.stop() == 0, job.log()
+    description = json.loads((base_dir / "model/model.json").read_text())
+    assert description["partial"] is True
+    assert len(artifact.load(base_dir / "model")[-1].estimators_) in range(10, 60, 10)
+
+
+def test_a_container_that_is_stopped_while_it_loads_says_so(
+    image: str, program: Path, tmp_path: Path
+) -> None:
+    """T-42, T-43."""
+    base_dir = tree(tmp_path / "ml")
+    with Container(image, base_dir, *mounted(program)) as job:
+        read = ["docker", "exec", job.name, "cat", "/proc/1/cmdline"]
+        job.reaches(
+            lambda: b"train" in subprocess.run(read, capture_output=True).stdout
+        )
+        assert job.stop() == 1
+    assert (base_dir / "output/failure").read_text() == ending.STOPPED
+    assert not list((base_dir / "model").iterdir())
