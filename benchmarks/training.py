@@ -21,7 +21,7 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 ROWS = 500_000  # in the file that the others are made of
-RUNS = 3
+RUNS = 2
 READ = {
     "ours": "data.read(folder)",
     "pandas": "pd.concat(map(read_file, files), ignore_index=True)",
@@ -95,7 +95,7 @@ def channels(folder: Path) -> dict[str, Path]:
     packed = write(
         "d.gz", lambda file: file.write_bytes(gzip.compress(large.read_bytes(), 1))
     )
-    typed = write("e.parquet", lambda file: rows.to_parquet(file))
+    typed = write("e.parquet", rows.to_parquet)
     return {
         "CSV, 4 files": copies("large", large, 4),
         "CSV, 1 file": copies("one", large, 1),
@@ -126,17 +126,18 @@ def measure(name: str, channel: Path, *words: str) -> None:
     for _ in range(RUNS):
         for way, expression in READ.items():
             found[way].append(run(expression, channel, *words))
-    best = {way: [min(values) for values in zip(*f)] for way, f in found.items()}
+    best = {way: list(map(min, zip(*runs, strict=True))) for way, runs in found.items()}
     (ours, our_peak), (pandas, peak) = best["ours"], best["pandas"]
     print(
-        f"{name:24}{ours:7.2f}{pandas:8.2f}{pandas / ours:13.2f}"
-        f"{our_peak:8.0f}{peak:8.0f}{our_peak / peak:15.2f}"
+        f"{name:24}{ours:14.2f}{pandas:14.2f}{pandas / ours:14.2f}"
+        f"{our_peak:14.0f}{peak:14.0f}{our_peak / peak:14.2f}"
     )
 
 
 def main() -> None:
     """Print a table."""
-    print("                         ours s pandas s times as fast ours MB pandas MB of its memory")
+    heads = ("ours s", "pandas s", "times as fast", "ours MB", "pandas MB", "ratio")
+    print(" " * 24 + "".join(f"{head:>14}" for head in heads))
     with tempfile.TemporaryDirectory() as folder:
         made = channels(Path(folder))
         for name, channel in made.items():

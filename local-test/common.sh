@@ -83,8 +83,9 @@ native::ensure() {
         return
     fi
     for candidate in python3.13 python3.12 python3.11 python3; do
-        if "${candidate}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            found="${candidate}"
+        # Not the Python of an active environment, which may be the one to be remade.
+        if found="$("${candidate}" -c 'import sys; sys.version_info < (3, 11) and sys.exit(1)
+print(sys._base_executable)' 2>/dev/null)"; then
             break
         fi
     done

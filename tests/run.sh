@@ -12,8 +12,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../local-test/common.sh"
 native::ensure "${root}/.venv-tests" "${root}/tests/requirements.txt"
 cd "${root}"
 PATH="${root}/.venv-tests/bin:${PATH}"
-owners=(model/train) # checked gently
-for file in model/*.py; do
+owners=(model/train examples/*/train) # checked gently
+for file in model/*.py examples/*/*.py; do
     [[ "${file}" == model/main.py ]] || owners+=("${file}")
 done
 theirs="$(IFS=, && echo "${owners[*]}")"
