@@ -223,15 +223,32 @@ def test_docker_stop_before_a_model_was_saved(
     assert not list((opt_ml / "model").iterdir())
 
 
-def test_docker_stop_while_train_still_imports(run: Run, opt_ml: Path) -> None:
-    """T-43: process 1 would not hear it, had nobody set a handler first."""
-    container = run("--volume", f"{opt_ml}:/opt/ml", command="train")
-    read = ["docker", "exec", container, "cat", "/proc/1/cmdline"]
-    until(lambda: b"train" in subprocess.run(read, capture_output=True).stdout, 10)
+def test_docker_stop_while_train_still_imports(
+    run: Run, opt_ml: Path, tmp_path: Path
+) -> None:
+    """T-43: process 1 would not hear it, had `runtime` not set a handler first."""
+    train = tmp_path / "train"
+    train.write_text(
+        "#!/usr/bin/env python3\nimport pathlib, runtime, time\n"
+        "pathlib.Path('/opt/ml/importing').touch()\ntime.sleep(100)\n"
+    )
+    train.chmod(0o755)
+    volumes = [f"{opt_ml}:/opt/ml", f"{train}:/opt/program/train:ro"]
+    options = [word for volume in volumes for word in ("--volume", volume)]
+    container = run(*options, command="train")
+    until((opt_ml / "importing").exists, 30)
     docker("stop", "--time", "120", container)
     assert status(container) == 1
     assert (opt_ml / "output/failure").read_text() == "Stopped before a model was saved"
     assert not list((opt_ml / "model").iterdir())
+
+
+@pytest.mark.sample
+def test_nothing_is_imported_before_a_stop_is_heard() -> None:
+    """T-43."""
+    lines = (ROOT / "model/train").read_text().splitlines()
+    first = next(line for line in lines if line.startswith(("import ", "from ")))
+    assert first.startswith("from runtime.")
 
 
 def test_docker_stop_with_a_request_in_flight(
