@@ -135,6 +135,7 @@ def test_a_file_that_cannot_be_read_is_named(
     assert refused(channel).startswith(f"cannot read training/sub/{name}: ")
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("text", ["x,2,3\ny,5,6\n", "1,2,3\n4,5,6\n", "0,2,3\n1,5,6\n"])
 def test_rows_that_are_all_longer_than_the_header_are_refused(
     channel: Path, text: str

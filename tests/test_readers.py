@@ -24,8 +24,9 @@ from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
 from harness import ROOT
-from runtime import cells, data, formats, readers
+from runtime import cells, data, formats
 from runtime.errors import ClientError
+from runtime.readers import LARGE, is_remote
 from runtime.schema import Schema
 
 # Each of them is a trap for one of the parsers that may read it.
@@ -61,6 +62,23 @@ SPELT = [
     *("9223372036854775808", "-9223372036854775809", "18446744073709551616", "9" * 400),
     *("true", "True", "FALSE", "fALSE", " true", "2024-01-05", "12:30", "1_0"),
 ]
+
+
+def zipped(content: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a", content)
+    return archive.getvalue()
+
+
+COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zip": zipped,
+    ".zst": lambda content: bytes(pa.compress(content, codec="zstd", asbytes=True)),
+}
 NUMBERS = st.one_of(
     st.integers(-(2**70), 2**70).map(str), st.floats(allow_nan=False).map(repr)
 )
@@ -219,40 +237,40 @@ def test_text_in_one_file_is_the_text_of_the_others(channel: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_text_at_the_end_of_a_large_file_is_the_text_of_its_beginning(
+    channel: Path, suffix: str
+) -> None:
+    """It is parsed in blocks, each of them with types of its own."""
+    rows = [[f"{n:07}", "", "line\n", f"0{n % 2}"] for n in range(LARGE // 21)]
+    rows += [["end", "end", '"', "true"]]
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([["a", "b", "c", "d"], *rows])
+    packed = COMPRESSED[suffix](text.getvalue().encode())
+    (channel / f"a.csv{suffix}").write_bytes(packed)
+    frame = data.read(channel)
+    for place, name in enumerate(frame):
+        read = frame[name].astype("object").where(frame[name].notna(), "")
+        assert read.tolist() == [row[place] for row in rows]
+
+
+def test_a_missing_cell_after_a_number_of_twenty_digits_is_missing(
     channel: Path,
 ) -> None:
-    """A file is parsed in blocks, each with types of its own."""
-    rows = [[f"{n:07}", f"line\n{n}", "x"] for n in range(readers.BLOCK // 8)]
-    put(channel / "a.csv", [*rows, ["end", '"', "x"]])
+    """After such a number pandas reads no missing cells; so in each block."""
+    rows = [["x", "x"], *([["9" * 20, "7"], ["", ""]] * (LARGE // 16)), ["y", "9" * 20]]
+    put(channel / "a.csv", rows)
     frame = data.read(channel)
-    assert frame["c0"].tolist() == [*(row[0] for row in rows), "end"]
-    assert frame["c1"].tolist() == [*(row[1] for row in rows), '"']
+    assert set(frame["c0"].dropna()) == {"x", "y", "9" * 20}
+    assert frame.isna().sum().tolist() == [LARGE // 16] * 2
 
 
 def test_a_large_file_with_quotes_that_quote_nothing_is_read(channel: Path) -> None:
-    """Before the end of such a line quotes are even, although the row goes on."""
     row = '5" pipe,"a\nb"\n'
-    (channel / "a.csv").write_text("c,d\n" + row * (2 * readers.BLOCK // len(row)))
+    (channel / "a.csv").write_text("c,d\n" + row * (LARGE // len(row) * 2))
     frame = data.read(channel)
     assert frame["c"].eq('5" pipe').all()
     assert frame["d"].eq("a\nb").all()
-
-
-@given(st.lists(st.lists(st.text('a",\n\r ', max_size=5), min_size=2, max_size=3)))
-@settings(deadline=None)
-def test_blocks_are_cut_between_rows(rows: list[list[str]]) -> None:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
-    whole = text.getvalue().encode()
-    blocks = list(readers.blocks(io.BytesIO(whole), 3))
-    assert b"".join(blocks) == whole
-    parsed = [
-        row
-        for block in blocks
-        for row in csv.reader(io.StringIO(block.decode(), newline=""))
-    ]
-    assert parsed == rows
 
 
 @given(tables(), st.sampled_from([None, "str"]))
@@ -391,6 +409,19 @@ def test_a_number_for_missing_counts_by_its_value_at_serving_too(
         assert_frame_equal(served, X)
 
 
+@pytest.mark.parametrize("name", ["b.csv", "b.jsonl"])
+def test_a_number_for_missing_is_missing_in_every_file(
+    channel: Path, name: str
+) -> None:
+    """By itself pandas finds 05 among -999 and 5, but not in a file without 5."""
+    put(channel / "a.csv", [["05"], ["6"]], ["a"])
+    text = {"b.csv": "a\n5\n7\n", "b.jsonl": '{"a": 5}\n{"a": 7}\n'}[name]
+    (channel / name).write_text(text)
+    for dtype in (None, "float32"):
+        frame = data.read(channel, na_values=[5, -999], dtype=dtype)
+        assert frame["a"].isna().tolist() == [True, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("options", "text", "columns"),
     [
@@ -416,23 +447,6 @@ def test_other_options_are_those_of_pandas(
 
 
 # --- CSV ----------------------------------------------------------------------------
-
-
-def zipped(content: bytes) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("a", content)
-    return archive.getvalue()
-
-
-COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
-    "": bytes,
-    ".gz": gzip.compress,
-    ".bz2": bz2.compress,
-    ".xz": lzma.compress,
-    ".zip": zipped,
-    ".zst": lambda content: bytes(pa.compress(content, codec="zstd", asbytes=True)),
-}
 
 
 @pytest.mark.parametrize("suffix", COMPRESSED)
@@ -473,6 +487,7 @@ def test_names_that_come_twice_or_not_at_all_are_told_apart(channel: Path) -> No
         ("a,b\n1,2\n3,4,5\n", "line 3 has 3 cells, line 1 2"),
         ("a,b\n1,2,3\n4,5\n", "line 2 has 3 cells, line 1 2"),
         ("a,b\n1,2,\n3,4\n", "line 2 has 3 cells, line 1 2"),
+        ("a,b\n1,2,\n3\n", "line 2 has 3 cells, line 1 2"),
         ('a,b\n1,"2\n"\n\n3\n', "line 5 has 1 cells, line 1 2"),
         ('a,b\n1,"2\n"\n\n"3\n"\n', "line 5 has 1 cells, line 1 2"),
         ('a,b\n1,2\n"3,4"\n', "line 3 has 1 cells, line 1 2"),
@@ -505,7 +520,7 @@ def test_a_short_row_is_refused_with_other_options_too(
 
 
 def test_a_short_row_far_down_in_a_compressed_file_is_refused(channel: Path) -> None:
-    rows = [b"1,", b'2,"x"'] * (readers.BLOCK // 4)
+    rows = [b"1,", b'2,"x"'] * (LARGE // 8)
     rows[-7] = b"3"
     (channel / "a.csv.gz").write_bytes(gzip.compress(b"\n".join([b"a,b", *rows]), 1))
     assert f"line {len(rows) - 5} has 1 cells" in refused(channel)
@@ -537,6 +552,65 @@ def test_csv_and_json_lines_are_read_once_and_in_sequence(channel: Path) -> None
         timeout=60,
         check=True,
     )
+
+
+def test_nothing_is_written_beside_the_data(channel: Path) -> None:
+    """T-28, X-39."""
+    put(channel / "a.csv", [["1", "x"]])
+    (channel / "b.csv.gz").write_bytes(gzip.compress(b"c0,c1\nx,2\n"))
+    put_arrow(channel / "c.parquet", c0=["y"], c1=["z"])
+    before = {file: file.stat() for file in (channel, *channel.iterdir())}
+    data.read(channel)
+    after = {file: file.stat() for file in (channel, *channel.iterdir())}
+    assert {f: s.st_mtime_ns for f, s in after.items()} == {
+        f: s.st_mtime_ns for f, s in before.items()
+    }
+
+
+def test_true_and_false_with_missing_cells_can_be_learned_as_text(
+    channel: Path,
+) -> None:
+    put(channel / "a.csv", [["true", "1"], ["", "2"], ["false", "3"]])
+    X = data.read(channel)
+    assert described(X["c0"]) == ("object", [True, None, False])
+    with pytest.raises(ClientError, match="have it read as text"):
+        Schema.learn(X)
+    X = data.read(channel, dtype={"c0": "str"})
+    served = Schema.learn(X, missing(X)).frame(
+        formats.decode(b"true,1\n,2", "text/csv")
+    )
+    assert_frame_equal(served, X.head(2))
+
+
+@pytest.mark.parametrize(
+    "folder", ["training", "training/2024/01", "efs/x", "lustre", "s3"]
+)
+def test_what_is_mounted_over_a_network_is_to_be_read_in_sequence(
+    mounts: Path, folder: str
+) -> None:
+    """T-27, T-28."""
+    assert is_remote(Path("/opt/ml/input/data", folder), mounts)
+
+
+@pytest.mark.parametrize("folder", ["validation", "training-2", "", "../config"])
+def test_what_lies_on_a_disk_may_be_read_in_several_places_at_once(
+    mounts: Path, folder: str
+) -> None:
+    assert not is_remote(Path("/opt/ml/input/data", folder), mounts)
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Path:
+    file = tmp_path / "mounts"
+    file.write_text(
+        "overlay / overlay rw,relatime 0 0\n"
+        "/dev/nvme1n1 /opt/ml/input ext4 rw 0 0\n"
+        "fastfile /opt/ml/input/data/training fuse.sagemaker ro 0 0\n"
+        "s3 /opt/ml/input/data/s3 fuse ro 0 0\n"
+        "127.0.0.1:/ /opt/ml/input/data/efs nfs4 ro 0 0\n"
+        "10.0.0.1@tcp:/x /opt/ml/input/data/lustre lustre ro 0 0\n"
+    )
+    return file
 
 
 # --- JSON Lines ---------------------------------------------------------------------
@@ -600,9 +674,19 @@ def test_json_lines_that_are_none_are_refused_with_file_and_line(
 
 
 def test_the_lines_of_a_large_file_are_counted(channel: Path) -> None:
-    lines = ['{"a": "5\\" pipe"}'] * (readers.BLOCK // 8)
+    lines = ['{"a": "5\\" pipe"}'] * (LARGE // 24)
     (channel / "a.jsonl").write_text("\n".join([*lines, "{"]))
     assert f"line {len(lines) + 1} is not JSON" in refused(channel)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.csv", "a,b\n"), ("a.jsonl", '{"a": null, "b": null}\n' * 2)]
+)
+def test_a_column_without_any_value_is_one_of_numbers(
+    channel: Path, name: str, text: str
+) -> None:
+    (channel / name).write_text(text)
+    assert data.read(channel).dtypes.tolist() == ["float64", "float64"]
 
 
 # --- Parquet ------------------------------------------------------------------------

@@ -1,20 +1,22 @@
 """The files of a channel -> pieces of their columns, which agree with one another."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Semaphore
 
+import pandas as pd
+
 from runtime.cells import MISSING
-from runtime.columns import EMPTY, TEXT, Piece, Plan
+from runtime.columns import EMPTY, MIXED, TEXT, Piece, Plan
 from runtime.errors import ClientError
-from runtime.readers import InOnePiece, Task, read_csv, whole
+from runtime.readers import COMPRESSED, Task, read_csv
 from runtime.records import read_jsonl, read_parquet
 from runtime.sizing import cpu_count
 
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 FORMATS: dict[str, Callable[[Path, Plan], Iterator[Task]]] = {
     **dict.fromkeys(("", ".csv", ".txt", ".data"), read_csv),  # part-00000 has none
     **dict.fromkeys((".parquet", ".pq"), read_parquet),
@@ -59,9 +61,11 @@ def pieces(of: list[File], plan: Plan) -> list[tuple[File, Piece]]:
         future.add_done_callback(lambda _: room.release())
         return future
 
-    with ThreadPoolExecutor(threads) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `mixed`
         started = [(f, [start(task, pool) for task in _tasks(f, plan)]) for f in of]
-    parsed = [(f, p) for f, futures in started for p in _results(f, futures, plan)]
+    parsed = [(f, p) for f, futures in started for p in _results(f, futures)]
     _compare(parsed)
     return parsed
 
@@ -75,20 +79,24 @@ def mixed(parsed: list[tuple[File, Piece]], plan: Plan) -> frozenset[str]:
     for name in parsed[0][1]:
         held: dict[tuple[str, bool], str] = {}
         for file, piece in parsed:
-            if what := piece[name].kind:
-                held.setdefault((what, file.reader is read_csv), file.name)
-        if len({what for what, _ in held}) > 1 and plan.dtype(name) is None:
+            if piece[name].kind:
+                held.setdefault(piece[name][1:], file.name)
+        kinds = {what for what, _ in held}
+        if (len(kinds) > 1 or MIXED in kinds) and plan.dtype(name) is None:
+            _refuse_types(name, held)
             found.add(name)
-            if any(what != TEXT and not spelt for what, spelt in held):
-                seen = ", ".join(
-                    f"{what} in {file}" for (what, _), file in held.items()
-                )
-                message = (
-                    f"column {name!r} holds {seen}: write it alike in all files, or "
-                    f"have it read as text, dtype={{{name!r}: 'str'}}"
-                )
-                raise ClientError(message)
     return frozenset(found)
+
+
+def _refuse_types(name: str, held: dict[tuple[str, bool], str]) -> None:
+    """Refuse that text meets a type, in a file where cells have types."""
+    if any(what != TEXT and typed for what, typed in held):
+        seen = ", ".join(f"{what} in {file}" for (what, _), file in held.items())
+        message = (
+            f"column {name!r} holds {seen}: write it alike in all files, or have it "
+            f"read as text, dtype={{{name!r}: 'str'}}"
+        )
+        raise ClientError(message)
 
 
 def _paths(folder: Path) -> Iterator[Path]:
@@ -139,15 +147,13 @@ def _refuse_options(plan: Plan) -> None:
         raise ValueError(message)
 
 
-def _results(file: File, futures: list[Future[Piece]], plan: Plan) -> list[Piece]:
-    try:
+def _results(file: File, futures: list[Future[Piece]]) -> Iterator[Piece]:
+    for future in futures:
         try:
-            return [future.result() for future in futures]
-        except InOnePiece:
-            return [whole(file.path, plan)]
-    except Exception as exc:
-        message = f"cannot read {file.name}: {exc}".strip()
-        raise ClientError(message) from exc
+            yield future.result()
+        except Exception as exc:
+            message = f"cannot read {file.name}: {exc}".strip()
+            raise ClientError(message) from exc
 
 
 def _compare(parsed: list[tuple[File, Piece]]) -> None:

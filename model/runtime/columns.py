@@ -11,7 +11,7 @@ column of its pieces, the same however the rows were divided among files:
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import nan
 from typing import Any, NamedTuple
 
@@ -20,6 +20,9 @@ import pandas as pd
 from runtime import cells
 
 NUMBERS, BOOLEANS, TEXT = "numbers", "true and false", "text"
+MIXED = "numbers and text"
+_FEW = 100  # rows of which one tells, mostly, that not all are missing
+_MANY = 10_000  # rows that are made objects at once
 EMPTY = frozenset(("",))  # all that is missing where text is text
 
 
@@ -28,6 +31,7 @@ class Part(NamedTuple):
 
     column: "pd.Series[Any]"
     kind: str  # "" where all of them are missing
+    typed: bool  # by the file, which does not spell them
 
 
 Piece = dict[str, Part]
@@ -48,20 +52,24 @@ class Plan:
         as_text: frozenset[str] = frozenset(),
     ) -> None:
         self.options = dict(options)
-        self._dtypes = _by_name(self.options.pop("dtype", None))
-        self._own = _by_name(self.options.pop("na_values", None))
+        dtype, own = (self.options.pop(key, None) for key in ("dtype", "na_values"))
         keep = self.options.pop("keep_default_na", True)
+        self.as_text = as_text
+        self.uniform = not (
+            isinstance(dtype, Mapping) or isinstance(own, Mapping) or as_text
+        )
+        self._dtypes, self._own = _by_name(dtype), _by_name(own)
         self._keep = keep and self.options.get("na_filter", True)
         self._default = default
-        self._as_text = as_text
 
     def dtype(self, name: str) -> Any:
         """Give the type that the owner declares, or None."""
         return self._dtypes[name]
 
-    def is_text(self, name: str) -> bool:
-        """Say whether a column is text, whatever its cells look like."""
-        return name in self._as_text or self._declares_text(name)
+    def type(self, name: str) -> Any:
+        """Give the type with which cells are read, None if they say it themselves."""
+        text = name in self.as_text or self._declares_text(name)
+        return "str" if text else self.dtype(name)
 
     def missing(self, name: str, *, text: bool = True) -> frozenset[str]:
         """List the texts of a missing cell in a column of text, or of other cells."""
@@ -93,16 +101,16 @@ class Plan:
                     yield repr(float(word)).removesuffix(".0")
 
 
-def part(values: "pd.Series[Any]", name: str, plan: Plan) -> Part:
+def part(values: "pd.Series[Any]", name: str, plan: Plan, *, typed: bool) -> Part:
     """Say what cells are; where nothing is declared, in a type that `join` knows."""
     kind = _kind(values)
-    if plan.dtype(name) is None and not plan.is_text(name):
+    if plan.type(name) is None:
         beyond_int64 = kind == NUMBERS and values.dtype.kind in "Ou"
         if beyond_int64 or not kind:
             values = values.astype("float64")
         elif values.dtype == "object":
             values = values.where(values.notna(), nan)
-    return Part(values, kind)
+    return Part(values, kind, typed)
 
 
 def join(parts: list[Part], name: str, plan: Plan) -> "pd.Series[Any]":
@@ -111,19 +119,44 @@ def join(parts: list[Part], name: str, plan: Plan) -> "pd.Series[Any]":
     columns = [part.column for part in parts if len(part.column)] or [parts[0].column]
     if kinds == {TEXT}:
         columns = [values.astype("str") for values in columns]
-    values = pd.concat(columns, ignore_index=True)
-    if kinds == {NUMBERS} and (numbers := plan.missing_numbers(name)):
-        values = values.mask(values.isin(numbers))
-    dtype = plan.dtype(name)
-    return values if dtype is None else values.astype(dtype)
+    values = columns[0] if len(columns) == 1 else pd.concat(columns, ignore_index=True)
+    if plan.dtype(name) is not None:
+        return values.astype(plan.dtype(name))
+    if kinds == {NUMBERS}:
+        return without(values, plan.missing_numbers(name))
+    typed = [part.typed for part in parts]
+    if kinds == {TEXT} and not all(typed):  # after a number beyond 64 bits pandas may
+        values = without(values, plan.missing(name))  # leave missing cells, and numbers
+    return _numbers(values) if kinds == {TEXT} and not any(typed) else values
+
+
+def without(values: "pd.Series[Any]", unwanted: Collection[Any]) -> "pd.Series[Any]":
+    """Make cells that hold one of some values missing."""
+    found = values.isin([*unwanted]) if unwanted else None
+    return values if found is None or not found.any() else values.mask(found)
+
+
+def _numbers(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Make numbers of text if it is nothing else."""
+    if not all(map(cells.is_number, _telling(values))):
+        return values
+    return values.map(lambda v: float(cells.spelt(v)), "ignore").astype("float64")
+
+
+def _telling(values: "pd.Series[Any]") -> Iterator[str]:
+    """Give all texts, those first that are likely to be no numbers."""
+    for start in range(0, len(values), _MANY):
+        texts = values[start : start + _MANY].dropna()
+        yield from texts[pd.to_numeric(texts, errors="coerce").isna()]
+    yield from values.dropna()
 
 
 def _kind(values: "pd.Series[Any]") -> str:
     """Say what cells are; nothing if all of them are missing."""
-    if values.dtype.kind in "biu" and len(values):
-        return BOOLEANS if values.dtype == "bool" else NUMBERS
-    if values.isna().all():
+    if values.array[:_FEW].isna().all() and values.isna().all():
         return ""
+    if values.dtype.kind in "biuf":
+        return BOOLEANS if values.dtype == "bool" else NUMBERS
     if values.dtype == "str":
         return TEXT
     inferred = pd.api.types.infer_dtype(values, skipna=True)
@@ -140,7 +173,9 @@ def _by_name(option: Any) -> defaultdict[str, Any]:
 
 _KINDS = {
     "boolean": BOOLEANS,
-    "floating": NUMBERS,
     "integer": NUMBERS,
     "mixed-integer-float": NUMBERS,
+    "mixed-integer": MIXED,
+    "mixed": MIXED,
+    "string": TEXT,
 }

@@ -1,5 +1,6 @@
 """A channel's files -> one DataFrame, and that into X and y."""
 
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from runtime import channel
 from runtime.cells import MISSING
 from runtime.columns import Plan, join
 from runtime.errors import ClientError
+from runtime.sizing import cpu_count
 
 
 def read(folder: Path, **options: Any) -> pd.DataFrame:
@@ -32,7 +34,11 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
         plan = Plan(options, channel.default(files), as_text)
         pieces = channel.pieces(files, plan)
     names = list(pieces[0][1])
-    columns = {n: join([p.pop(n) for _, p in pieces], n, plan) for n in names}
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        joined = pool.map(
+            lambda n: join([piece.pop(n) for _, piece in pieces], n, plan), names
+        )
+        columns = dict(zip(names, joined, strict=True))
     frame = pd.DataFrame(columns, copy=False)
     words = {n: plan.missing(n, text=v.dtype == "str") for n, v in columns.items()}
     frame.attrs["missing"] = {n: sorted(w) for n, w in words.items() if w != MISSING}

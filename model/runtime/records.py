@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from runtime import cells
-from runtime.columns import BOOLEANS, NUMBERS, TEXT, Part, Piece, Plan, part
-from runtime.readers import Task, blocks, opened
+from runtime.columns import BOOLEANS, NUMBERS, TEXT, Part, Piece, Plan, part, without
+from runtime.readers import Task, opened
 
 try:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -19,24 +19,22 @@ try:
 except ImportError:  # without it the image is smaller, and reads no Parquet
     parquet = None
 
+_BLOCK = 2**22  # bytes of lines
 _ROW_NUMBERS = re.compile(r"__index_level_\d+__")  # pandas' own, and no data
 
 
 def read_parquet(file: Path, plan: Plan) -> Iterator[Task]:
-    """Read a Parquet file, some rows at a time."""
+    """Read a Parquet file."""
     if parquet is None:
         message = "it needs the package pyarrow: add it to requirements.in"
         raise ModuleNotFoundError(message)
     with parquet.ParquetFile(file) as table:
-        schema = table.schema_arrow
-        names = [n for n in schema.names if not _ROW_NUMBERS.fullmatch(n)]
+        labels = table.schema_arrow.names
+        names = [n for n in labels if not _ROW_NUMBERS.fullmatch(n)]
         if len(set(names)) < len(names):
             message = f"columns have the same name: {', '.join(names)}"
             raise ValueError(message)
-        yield partial(_from_arrow, schema.empty_table(), names, plan)
-        for n in range(table.num_row_groups):
-            rows = table.read_row_group(n, columns=names)
-            yield partial(_from_arrow, rows, names, plan)
+        yield partial(_from_arrow, table.read(columns=names), names, plan)
 
 
 def read_jsonl(file: Path, plan: Plan) -> Iterator[Task]:
@@ -44,13 +42,12 @@ def read_jsonl(file: Path, plan: Plan) -> Iterator[Task]:
     names: list[str] = []
     line = 1
     with opened(file) as stream:
-        for block in blocks(stream):
-            lines = block.split(b"\n")
+        while lines := stream.readlines(_BLOCK):
             first = next(filter(bytes.strip, lines), None)
             if first is not None and not names:
                 names = list(_record(first, lines.index(first) + line))
             yield partial(_from_json, lines, line, names, plan)
-            line += len(lines) - 1
+            line += len(lines)
     if not names:
         message = "there is no object with keys in it"
         raise ValueError(message)
@@ -71,7 +68,7 @@ def _arrow_column(values: Any, name: str, plan: Plan) -> Part:
     if pa.types.is_decimal(given):
         values = values.cast(pa.string())  # of its digits a float is rounded once
     values = values.cast(kind, safe=False)  # all are wider, uint64 is rounded
-    if plan.is_text(name):
+    if plan.type(name) == "str":
         return _texts(values.to_pylist(), name, plan)
     return _typed(values.to_pandas(), name, plan)
 
@@ -119,7 +116,7 @@ def _record(line: bytes, number: int, names: list[str] | None = None) -> dict[st
 
 def _json_column(records: dict[int, dict[str, Any]], name: str, plan: Plan) -> Part:
     values = [record[name] for record in records.values()]
-    if plan.is_text(name):
+    if plan.type(name) == "str":
         return _texts(values, name, plan)
     column = _typed(pd.Series(values), name, plan)
     if column.kind not in ("", NUMBERS, BOOLEANS, TEXT):
@@ -128,24 +125,23 @@ def _json_column(records: dict[int, dict[str, Any]], name: str, plan: Plan) -> P
             if value is not None:
                 seen.setdefault(_KINDS.get(type(value), "lists or objects"), line)
         found = ", ".join(f"{what} in line {line}" for what, line in seen.items())
-        message = f"column {name!r} holds {found}: write one of numbers, text, true"
+        message = f"column {name!r} holds {found}: write one kind of cells"
         raise ValueError(message)
     return column
 
 
 def _typed(values: "pd.Series[Any]", name: str, plan: Plan) -> Part:
     if (dtype := plan.dtype(name)) is not None:
-        values = values.astype(dtype)
+        values = without(values, plan.missing_numbers(name)).astype(dtype)
     elif values.dtype == "str":
-        lost = values.isin(plan.missing(name))
-        values = values.mask(lost) if lost.any() else values
-    return part(values, name, plan)
+        values = without(values, plan.missing(name))
+    return part(values, name, plan, typed=True)
 
 
 def _texts(values: list[Any], name: str, plan: Plan) -> Part:
     words = plan.missing(name)
     texts = [cells.string(value, words) for value in values]
-    return part(pd.Series(texts, dtype="str"), name, plan)
+    return part(pd.Series(texts, dtype="str"), name, plan, typed=True)
 
 
 _KINDS = {bool: BOOLEANS, int: NUMBERS, float: NUMBERS, str: TEXT}
