@@ -1,0 +1,134 @@
+"""`application/json` and `application/jsonlines`."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+from runtime.errors import BadInput, PayloadTooLarge
+from runtime.formats import gentle
+from runtime.formats.json_rows import one_kind, refuse_kind
+from runtime.formats.lines import lines, not_utf_8
+from runtime.formats.table import Layout, Outputs, Table, calls, each, sliced
+
+JSON_LIMIT = 2**25  # bytes: what is read at once, and takes up to twenty times the room
+
+
+class Json:
+    """`application/json`: every shape that SageMaker's clients send (F-06)."""
+
+    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
+        """Read lists of rows, one row, records, `instances`, `columns` + `data`."""
+        data = body.read(JSON_LIMIT + 1)
+        if len(data) > JSON_LIMIT:
+            message = (
+                f"the body is over {JSON_LIMIT >> 20} MiB, which is the most for "
+                "application/json: send application/jsonlines, one row a line"
+            )
+            raise PayloadTooLarge(message)
+        try:
+            value = gentle.loads(data.decode("utf-8-sig"))
+        except UnicodeDecodeError as exc:
+            raise not_utf_8(exc, len(data)) from exc
+        except (ValueError, RecursionError) as exc:
+            message = f"the body is not JSON: {exc}"
+            raise BadInput(message) from exc
+        return _tables(value, layout.width)
+
+    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
+        """Write `{"predictions": [...]}`: a value a row, or an object of outputs."""
+        chunk, opening = b"", '{"predictions":['
+        for outputs in slices:
+            if chunk:
+                yield chunk
+            rows = list(_rows(outputs) if len(outputs.columns) > 1 else _bare(outputs))
+            parts = (dumps(some)[1:-1] for some in calls(rows))
+            chunk = (opening + ",".join(parts)).encode()
+            opening = ","
+        yield chunk + b"]}\n"
+
+
+class JsonLines:
+    """`application/jsonlines`: a line is a row, as it is in JSON (F-07, F-10)."""
+
+    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
+        """Read a row a line; blank lines are none."""
+        return sliced(one_kind(_values(lines(body, newline="\n")), layout.width))
+
+    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
+        """Write an object of outputs a line, also where there is only one."""
+        for outputs in slices:
+            yield "".join(f"{dumps(row)}\n" for row in _rows(outputs)).encode()
+
+
+def dumps(value: Any) -> str:
+    """Write valid JSON: NaN and infinities, which JSON lacks, become null (F-12)."""
+    try:
+        return _write(value)
+    except ValueError:
+        return _write(each(value, _finite))
+
+
+_write = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=str).encode
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _rows(outputs: Outputs) -> Iterator[dict[str, Any]]:
+    for row in zip(*outputs.columns.values(), strict=True):
+        yield dict(zip(outputs.columns, row, strict=True))
+
+
+def _bare(outputs: Outputs) -> list[Any]:
+    (values,) = outputs.columns.values()
+    return values
+
+
+def _values(text: Iterable[str]) -> Iterator[Any]:
+    for number, line in enumerate(text, 1):
+        if line.strip(" \t\r\n"):
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as exc:
+                message = f"line {number} is not JSON, one row a line: {exc}"
+                raise BadInput(message) from exc
+            yield value if isinstance(value, list | dict) else [value]
+
+
+def _tables(value: Any, width: int | None) -> Iterator[Table]:
+    """Find the rows in a JSON value."""
+    if isinstance(value, dict):
+        if {"columns", "data"} <= value.keys():
+            return _split(value["columns"], value["data"])
+        value = value.get("instances", [value])
+    if not isinstance(value, list) or not value:
+        message = 'no rows: send {"instances": [[...], ...]} or a list of rows'
+        raise BadInput(message)
+    if not isinstance(value[0], list | dict):
+        return _single(value)
+    return sliced(one_kind(value, width))
+
+
+def _single(row: list[Any]) -> Iterator[Table]:
+    """Read a flat list: it is one row (F-06)."""
+    for number, cell in enumerate(row, 1):
+        if isinstance(cell, list | dict):
+            refuse_kind(number)
+    return sliced([row])
+
+
+def _split(names: Any, data: Any) -> Iterator[Table]:
+    """Read pandas' `orient="split"`: names once, then rows of values."""
+    if not isinstance(names, list) or not isinstance(data, list) or not data:
+        message = '"columns" and "data" are to be lists, "data" of at least one row'
+        raise BadInput(message)
+    if not names or len({str(name) for name in names}) < len(names):
+        message = '"columns" are to be names, each of them once'
+        raise BadInput(message)
+    for number, row in enumerate(data, 1):
+        if not isinstance(row, list):
+            message = f"is not a list of {len(names)} values, as columns are"
+            raise BadInput(message, row=number)
+    return sliced(data, [str(name) for name in names])

@@ -1,0 +1,50 @@
+"""A body of text: UTF-8, read line by line, as it may be larger than memory."""
+
+import io
+from collections.abc import Iterator
+from typing import IO
+
+from runtime.errors import BadInput, PayloadTooLarge, UnsupportedType
+
+LINE_LIMIT = 2**25  # characters; one call parses a line, and lets no other thread run
+
+
+def lines(body: IO[bytes], newline: str) -> Iterator[str]:
+    r"""Read lines with their ends: "\n" alone, or with newline="" also "\r" alone.
+
+    The body stays open. Raises: BadInput where it is not UTF-8, PayloadTooLarge.
+    """
+    text = io.TextIOWrapper(body, "utf-8-sig", newline=newline)
+    try:
+        number = 1
+        while line := text.readline(LINE_LIMIT):
+            if len(line) == LINE_LIMIT:
+                message = f"line {number} is over {LINE_LIMIT:,} characters long"
+                raise PayloadTooLarge(message)
+            yield line
+            number += 1
+        if number == 1:  # of a byte order mark cut short Python makes nothing
+            message = "the body is not UTF-8: it is half of a byte order mark"
+            raise BadInput(message)
+    except UnicodeDecodeError as exc:
+        raise not_utf_8(exc, body.tell()) from exc
+    finally:
+        if not body.closed:
+            text.detach()  # else the wrapper closes the body with itself
+
+
+def not_utf_8(exc: UnicodeDecodeError, end: int) -> BadInput:
+    """Say which byte is wrong; what could not be decoded ends at `end` of the body."""
+    place = end - len(exc.object) + exc.start
+    byte = exc.object[exc.start]
+    return BadInput(f"the body is not UTF-8: byte {place} is 0x{byte:02x}")
+
+
+def refuse_charset(content_type: str) -> None:
+    """Refuse text that is declared to be no UTF-8. Raises: UnsupportedType."""
+    for parameter in content_type.lower().split(";")[1:]:
+        key, _, value = parameter.partition("=")
+        charset = value.strip().strip('"')
+        if key.strip() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
+            message = f"cannot read the charset {charset!r}: send UTF-8"
+            raise UnsupportedType(message)

@@ -1,0 +1,131 @@
+"""`application/x-parquet`; imported at the first use, as pyarrow takes its time."""
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+from pyarrow import parquet
+
+from runtime.errors import BadInput, NotAcceptable, RequestError
+from runtime.formats.table import Layout, Outputs, Table, collected, rows_a_slice
+from runtime.records import ROW_NUMBERS, arrow_type
+
+# A cell of text takes two bytes; Parquet repeats one for nothing, and a small file may
+# claim a thousand million rows. Small files of few values are left in peace.
+_CELLS = (100, 10**6)  # for each byte of the body, and for any body
+_BYTES = (100, 2**26)  # likewise, once they are uncompressed
+_THRIFT_LIMIT = 2**24  # bytes of a text, items of a list, in what describes the file
+
+
+def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 -- as every format
+    """Read a whole file (F-08); its row groups come one by one."""
+    n_bytes = body.seek(0, io.SEEK_END)
+    with _refusing(), _opened(body) as file:
+        schema = file.schema_arrow
+        names = [n for n in schema.names if not ROW_NUMBERS.fullmatch(n)]
+        _refuse_columns(schema, names)
+        _refuse_size(file.metadata, n_bytes)
+        types = {name: arrow_type(schema.field(name).type) for name in names}
+    text = [name for name, kind in types.items() if kind == pa.large_string()]
+    return _tables(body, names, text)
+
+
+def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+    """Write a column an output; lists are list columns."""
+    file = io.BytesIO()
+    try:
+        columns = {name: _array(values) for name, values in collected(slices).items()}
+        parquet.write_table(pa.table(columns), file)
+    except (pa.ArrowException, OverflowError) as exc:
+        message = "the answer has values that Parquet lacks: accept application/json"
+        raise NotAcceptable(message) from exc
+    yield file.getvalue()
+
+
+def _array(values: list[Any]) -> Any:
+    """Make an array; NaN is a number, but among text it is a missing value."""
+    return pa.array(values, from_pandas=any(isinstance(v, str) for v in values))
+
+
+def _opened(body: IO[bytes], **options: Any) -> Any:
+    body.seek(0)
+    return parquet.ParquetFile(
+        body,
+        thrift_string_size_limit=_THRIFT_LIMIT,
+        thrift_container_size_limit=_THRIFT_LIMIT,
+        **options,
+    )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Make one sentence of whatever pyarrow says of a broken file."""
+    try:
+        yield
+    except RequestError:
+        raise
+    except Exception as exc:
+        reason = str(exc).partition("\n")[0][:100]
+        message = f"the body is no Parquet file that can be read: {reason}"
+        raise BadInput(message) from exc
+
+
+def _refuse_columns(schema: Any, names: list[str]) -> None:
+    if not names or len(set(names)) < len(names):
+        message = f"the columns are {', '.join(names)}: each needs a name of its own"
+        raise BadInput(message)
+    for name in names:
+        given = schema.field(name).type
+        if arrow_type(_plain_type(given)) is None:
+            message = f"has the type {given}: write numbers or text"
+            raise BadInput(message, column=name)
+
+
+def _refuse_size(file: Any, n_bytes: int) -> None:
+    """Refuse what is far larger than its body, before anything of it is read."""
+    # No look at the chunks: where one is broken, pyarrow ends the process.
+    groups = [file.row_group(n) for n in range(file.num_row_groups)]
+    n_cells = sum(group.num_rows for group in groups) * file.num_columns
+    size = sum(group.total_byte_size for group in groups)
+    if n_cells < 1:
+        message = "the file has no rows: send at least one"
+        raise BadInput(message)
+    if _over(n_cells, _CELLS, n_bytes) or _over(size, _BYTES, n_bytes):
+        message = f"{n_cells:,} cells of {size:,} bytes in so small a file: send fewer"
+        raise BadInput(message)
+
+
+def _over(number: int, limit: tuple[int, int], n_bytes: int) -> bool:
+    return number > limit[0] * n_bytes + limit[1]
+
+
+def _tables(body: IO[bytes], names: list[str], text: list[str]) -> Iterator[Table]:
+    """Read batches; each text is stored once, however many rows repeat it."""
+    step, first = rows_a_slice(len(names)), 1
+    with _refusing(), _opened(body, read_dictionary=text) as file:
+        for batch in file.iter_batches(step, columns=names, use_threads=False):
+            columns = [_cells(batch.column(name)) for name in names]
+            yield Table([list(row) for row in zip(*columns, strict=True)], names, first)
+            first += batch.num_rows
+        if first == 1:
+            message = "the file has fewer rows than it says"
+            raise BadInput(message)
+
+
+def _cells(values: Any) -> list[Any]:
+    """Give Python's own values, with the types that training gives them."""
+    if pa.types.is_dictionary(values.type):
+        words = _cells(values.dictionary)
+        places = values.indices.to_pylist()
+        return [None if place is None else words[place] for place in places]
+    kind = arrow_type(values.type)
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.string())  # of its digits a float is rounded once
+    cells: list[Any] = values.cast(kind, safe=False).to_pylist()
+    return cells
+
+
+def _plain_type(given: Any) -> Any:
+    return given.value_type if pa.types.is_dictionary(given) else given

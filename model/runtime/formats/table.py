@@ -1,0 +1,128 @@
+"""What lies between a body and a model: rows as they were spelt, answers by column."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+SLICE_CELLS = 1_000_000  # a large body is read, predicted and written in slices
+_ROWS_A_CALL = 10_000  # one call writes them, and lets no other thread run
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a decoder may know of the model.
+
+    `width` is its number of columns; `is_header` says whether the first line of a CSV
+    body is a header, and raises BadInput where it is half of one.
+    """
+
+    width: int | None = None
+    is_header: Callable[[list[str]], bool] = lambda _: False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Some rows of a body, each cell as the body spelt it.
+
+    Rows are lists, which may differ in length, or objects by name; all are of one kind.
+    `names` are those of the columns of lists, None where the body gives none.
+    `first` is the number that the first row has in the body; rows count from 1.
+    """
+
+    rows: list[Any]
+    names: list[str] | None = None
+    first: int = 1
+
+    @property
+    def records(self) -> bool:
+        """Say whether the rows are objects by name."""
+        return isinstance(self.rows[0], dict)
+
+    def column(self, key: Any) -> list[Any]:
+        """Give the cells of a column: by its name in records, else by its place."""
+        if self.records:
+            return [row.get(key, ABSENT) for row in self.rows]
+        return [row[key] for row in self.rows]
+
+
+def sliced(rows: Iterable[Any], names: list[str] | None = None) -> Iterator[Table]:
+    """Cut rows into tables of at most SLICE_CELLS cells, or of one row."""
+    some: list[Any] = []
+    first, room = 1, SLICE_CELLS
+    for row in rows:
+        size = len(row) or 1
+        if some and size > room:
+            yield Table(some, names, first)
+            first += len(some)
+            some, room = [], SLICE_CELLS
+        some.append(row)
+        room -= size
+    if some:
+        yield Table(some, names, first)
+
+
+def rows_a_slice(width: int) -> int:
+    """Give the number of rows of a slice, where all are of one width."""
+    return max(1, SLICE_CELLS // width)
+
+
+def calls(rows: list[Any]) -> Iterator[list[Any]]:
+    """Cut the rows of a slice into what one call may write."""
+    for first in range(0, len(rows), _ROWS_A_CALL):
+        yield rows[first : first + _ROWS_A_CALL]
+
+
+def joined(tables: Iterable[Table]) -> Table:
+    """Make one table of the slices of a body, of which there is at least one."""
+    first, *others = tables
+    rows = list(chain(first.rows, *(table.rows for table in others)))
+    return Table(rows, first.names, first.first)
+
+
+class _Absent:
+    """The cell of a record that lacks the key."""
+
+
+ABSENT = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """An answer to some rows, by output: `(n_rows,)` plain values each, or lists.
+
+    `named` is False where the model gave one unnamed output.
+    """
+
+    columns: dict[str, list[Any]]
+    named: bool
+
+
+def collected(slices: Iterable[Outputs]) -> dict[str, list[Any]]:
+    """Give the columns of a whole answer, of which there is at least one slice.
+
+    A lone surrogate, which no bytes can spell, becomes a question mark.
+    """
+    first, *others = slices
+    return {
+        _spelt(str(name)): [
+            each(value, _spelt)
+            for value in chain(values, *(o.columns[name] for o in others))
+        ]
+        for name, values in first.columns.items()
+    }
+
+
+def each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change a value, or those within it, at any depth."""
+    if isinstance(value, dict):
+        return {change(key): each(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [each(item, change) for item in value]
+    return change(value)
+
+
+def _spelt(value: Any) -> Any:
+    if isinstance(value, str) and not value.isascii():
+        return value.encode(errors="replace").decode()
+    return value
