@@ -1,6 +1,6 @@
 """YOURS: how a trained model answers. Nothing here knows HTTP, CSV or JSON.
 
-The sample: the estimator that train saved, asked for its predictions.
+The sample: the estimator that train saved, asked for predictions and probabilities.
 """
 
 from pathlib import Path
@@ -17,5 +17,13 @@ class Predictor:
         self.model = load(model_dir)  # the estimator that train saved
 
     def predict(self, rows: pd.DataFrame):
-        """Give one answer per row; `rows` has the columns and types of `fit`."""
-        return self.model.predict(rows)
+        """Give one answer per row; of several outputs the first, unless others are asked for."""
+        if not hasattr(self.model, "predict_proba"):
+            return {"score": self.model.predict(rows)}
+        labels, shares = self.model.classes_, self.model.predict_proba(rows)
+        return {
+            "predicted_label": labels[shares.argmax(axis=1)],
+            "probability": shares.max(axis=1),
+            "probabilities": shares,
+            "labels": [labels] * len(rows),
+        }

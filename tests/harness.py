@@ -8,11 +8,18 @@ import socket
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 import httpx
+
+from runtime import formats
+from runtime.answer import Answer, Asked, Policy
+from runtime.formats import Layout, Table, joined
+from runtime.model import Model
+from runtime.telemetry import Record
 
 ROOT = Path(__file__).parents[1]
 READY = 60  # seconds that a server has to answer its first ping
@@ -42,6 +49,30 @@ class Predictor:
             time.sleep(0.01)
         return rows.iloc[:, 0].to_numpy()
 """
+
+
+def table_of(body: bytes, content_type: str, layout: Layout | None = None) -> Table:
+    """Read all rows of a body."""
+    return joined(formats.decode(BytesIO(body), content_type, layout or Layout()))
+
+
+def answer_of(
+    model: Model,
+    body: bytes,
+    content_type: str = formats.CSV,
+    accept: str = formats.CSV,
+    attributes: str = "",
+    *,
+    record: Record | None = None,
+    **policy: Any,
+) -> tuple[bytes, str]:
+    """Answer a body as a worker does, in this thread. Returns: body and media type."""
+    asked = Asked(content_type, accept, attributes)
+    given = record or Record("id")
+    answer = Answer(model, Policy(**policy), asked, BytesIO(body), given)
+    while not answer.advance():
+        pass
+    return b"".join(answer.content), answer.media_type
 
 
 def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:

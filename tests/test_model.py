@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from harness import answer_of, table_of
 from runtime import artifact
 from runtime.errors import (
     BadInput,
@@ -45,7 +46,7 @@ class Learned(Predictor):
     schema = Schema.learn(X)
 
 
-def answering(answer: Any) -> Model:
+def answering(answer: Any, **options: Any) -> Model:
     """Make a model whose `predict` gives the same answer whatever it is asked."""
 
     class Fixed(Predictor):
@@ -53,7 +54,7 @@ def answering(answer: Any) -> Model:
             del rows
             return answer
 
-    return Model(Fixed(Path()), None)
+    return Model(Fixed(Path()), None, **options)
 
 
 def raising(exc: Exception) -> Model:
@@ -72,13 +73,13 @@ def save(folder: Path, **description: Any) -> Path:
 
 
 def ask(model: Model, body: bytes, content_type: str = CSV) -> Any:
-    content, media_type = model.answer(body, content_type, JSON, JSON)
+    content, media_type = answer_of(model, body, content_type, JSON)
     assert media_type == JSON
     return json.loads(content)["predictions"]
 
 
 def ask_csv(model: Model, body: bytes) -> list[list[str]]:
-    content, media_type = model.answer(body, CSV, CSV, JSON)
+    content, media_type = answer_of(model, body)
     assert media_type == CSV
     return list(csv.reader(content.decode().splitlines()))
 
@@ -93,25 +94,25 @@ def test_the_rows_of_a_body_get_one_answer_each(tmp_path: Path) -> None:
 def test_the_answer_has_the_type_that_the_request_accepts() -> None:
     """H-21."""
     model = answering([1])
-    assert model.answer(b"1", CSV, "*/*", CSV) == (b"1\n", CSV)
-    assert model.answer(b"1", CSV, "", JSON) == (b'{"predictions":[1]}\n', JSON)
+    assert answer_of(model, b"1", accept="*/*", default_accept=CSV) == (b"1\n", CSV)
+    assert answer_of(model, b"1", accept="") == (b'{"predictions":[1]}\n', JSON)
 
 
 def test_a_request_that_cannot_be_answered_is_not_predicted() -> None:
     model = raising(AssertionError("predict was called"))
     with pytest.raises(NotAcceptable):
-        model.answer(b"1", CSV, "image/png", JSON)
+        answer_of(model, b"1", CSV, "image/png")
     with pytest.raises(UnsupportedType):
-        model.answer(b"1", "image/png", JSON, JSON)
+        answer_of(model, b"1", "image/png")
     with pytest.raises(BadInput):
-        model.answer(b"", CSV, JSON, JSON)
+        answer_of(model, b"")
 
 
 def test_the_schema_is_that_of_model_json(tmp_path: Path) -> None:
     model = Model.load(save(tmp_path), Predictor)
     assert model.schema == Schema.learn(X)
     with pytest.raises(BadInput, match="row 1, column 'age': expected a number"):
-        model.answer(b"old,Rome", CSV, JSON, JSON)
+        answer_of(model, b"old,Rome")
 
 
 def test_the_owners_word_on_the_schema_wins(tmp_path: Path) -> None:
@@ -131,12 +132,12 @@ def test_without_model_json_the_estimators_names_are_the_schema() -> None:
     predictor = Predictor(Path())
     predictor.model = fitted  # type: ignore[attr-defined]  # where `Model` looks for it
     model = Model(predictor, None)
-    rows = model.rows(b'{"a": 1, "b": 2}', JSON)
+    rows = model.rows(table_of(b'{"a": 1, "b": 2}', JSON))
     assert rows.to_dict("split")["columns"] == ["b", "a"]
     assert rows.to_dict("split")["data"] == [[2, 1]]
     assert ask(model, b"1,2") == [1]
     with pytest.raises(BadInput, match="missing: b"):
-        model.rows(b'{"a": 1}', JSON)
+        model.rows(table_of(b'{"a": 1}', JSON))
 
 
 def test_without_names_the_estimators_width_is_the_schema() -> None:
@@ -146,14 +147,14 @@ def test_without_names_the_estimators_width_is_the_schema() -> None:
     model = Model(predictor, None)
     assert ask(model, b"1,2\n3,4") == [1, 3]
     with pytest.raises(BadInput, match="3 columns, expected 2"):
-        model.rows(b"1,2,3", CSV)
+        model.rows(table_of(b"1,2,3", CSV))
 
 
 def test_without_any_schema_the_types_are_as_they_look() -> None:
     model = Model(Predictor(Path()), None)
     assert model.schema is None
     assert ask(model, b"1.5,x\n,y") == [1.5, None]
-    assert model.rows(b'[{"a": 1, "b": "x"}]', JSON).to_dict("list") == {
+    assert model.rows(table_of(b'[{"a": 1, "b": "x"}]', JSON)).to_dict("list") == {
         "a": [1],
         "b": ["x"],
     }
@@ -218,14 +219,39 @@ def test_one_output_is_a_value_a_row(answer: Any, predictions: list[Any]) -> Non
 )
 def test_several_outputs_are_an_object_a_row(answer: Any) -> None:
     """F-09, F-11."""
-    assert ask(answering(answer), b"1\n2\n") == [
+    model = answering(answer, outputs=("label", "score"))
+    assert ask(model, b"1\n2\n") == [
         {"label": 1, "score": [0.25, 0.75]},
         {"label": 0, "score": [1.0, 0.0]},
     ]
-    assert ask_csv(answering(answer), b"1\n2\n") == [
-        ["1", "[0.25,0.75]"],
-        ["0", "[1.0,0.0]"],
-    ]
+    assert ask_csv(model, b"1\n2\n") == [["1", "[0.25,0.75]"], ["0", "[1.0,0.0]"]]
+
+
+def test_of_several_outputs_the_first_is_answered_unless_others_are_named() -> None:
+    answer = {"label": ["a"], "score": [0.5], "n": [1]}
+    model = answering(answer)
+    assert ask(model, b"1") == ["a"]
+    assert ask(answering(answer, outputs=("score",)), b"1") == [0.5]
+    content, _ = answer_of(model, b"1", CSV, CSV, "trace=7; outputs=n, label")
+    assert content == b"1,a\n"
+    content, _ = answer_of(model, b"1", CSV, CSV, "outputs=*")
+    assert content == b"a,0.5,1\n"
+
+
+@pytest.mark.parametrize("attributes", ["outputs=probability", "outputs=n,../../x"])
+def test_an_output_that_there_is_not_is_refused_with_those_that_there_are(
+    attributes: str,
+) -> None:
+    model = answering({"label": ["a"], "n": [1]})
+    with pytest.raises(BadInput, match="there are label, n"):
+        answer_of(model, b"1", CSV, CSV, attributes)
+
+
+def test_other_custom_attributes_are_the_clients_own() -> None:
+    """H-19, H-20: they are read for what is ours, and not echoed."""
+    model = answering({"label": ["a"], "n": [1]})
+    for attributes in ("", "c000b4f9-df62-4c85-a0bf", "output=n", "a=outputs=n"):
+        assert answer_of(model, b"1", CSV, CSV, attributes)[0] == b"a\n"
 
 
 def test_a_frame_of_one_column_is_one_output() -> None:
@@ -352,7 +378,7 @@ def test_the_owners_encode_stands_in_for_ours() -> None:
             return f"{accept}: {answer.tolist()}".encode(), "image/png"
 
     model = Model(Drawing(Path()), None)
-    answer = model.answer(ROWS, CSV, "image/png", JSON)
+    answer = answer_of(model, ROWS, CSV, "image/png")
     assert answer == (b"image/png: [33, 44]", "image/png")
 
 
@@ -362,7 +388,7 @@ def test_what_the_owners_encode_raises_is_ours_to_repair() -> None:
             raise KeyError(accept, answer)
 
     with pytest.raises(PredictionFailed):
-        Model(Broken(Path()), None).answer(ROWS, CSV, "image/png", JSON)
+        answer_of(Model(Broken(Path()), None), ROWS, CSV, "image/png")
 
 
 def seen_on_warm_up(model: Model) -> list[Any]:

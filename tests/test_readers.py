@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
-from harness import ROOT
+from harness import ROOT, table_of
 from runtime import cells, data, formats
 from runtime.errors import ClientError
 from runtime.readers import LARGE, is_remote
@@ -293,7 +293,7 @@ def test_rows_of_a_training_file_arrive_at_serving_as_they_were_read(
         (text.getvalue(), formats.CSV),
         (json.dumps(sent), formats.JSON),
     ):
-        served = schema.frame(formats.decode(body.encode(), media_type))
+        served = schema.frame(table_of(body.encode(), media_type))
         assert_frame_equal(served, X, check_exact=True)
 
 
@@ -405,7 +405,7 @@ def test_a_number_for_missing_counts_by_its_value_at_serving_too(
         (b"-999,1\n-999.00,x\n7,-999\n-9.99e2,y", formats.CSV),
         (b'[[-999, 1], [-999.0, "x"], [7, -999], ["-999.00", "y"]]', formats.JSON),
     ):
-        served = schema.frame(formats.decode(body, media_type))
+        served = schema.frame(table_of(body, media_type))
         assert_frame_equal(served, X)
 
 
@@ -576,9 +576,7 @@ def test_true_and_false_with_missing_cells_can_be_learned_as_text(
     with pytest.raises(ClientError, match="have it read as text"):
         Schema.learn(X)
     X = data.read(channel, dtype={"c0": "str"})
-    served = Schema.learn(X, missing(X)).frame(
-        formats.decode(b"true,1\n,2", "text/csv")
-    )
+    served = Schema.learn(X, missing(X)).frame(table_of(b"true,1\n,2", "text/csv"))
     assert_frame_equal(served, X.head(2))
 
 

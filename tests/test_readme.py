@@ -34,7 +34,8 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
     rows = []
     for field in Settings.model_fields.values():
         names = ", ".join(f"`{name}`" for name in field.validation_alias.choices)  # type: ignore[union-attr]
-        default = "" if field.default is None else f"`{field.default}`".lower()
+        unset = field.default is None or field.default == ()
+        default = "" if unset else f"`{field.default}`".lower()
         rows.append(f"| {names} | {default} | {field.description} |")
     assert "\n".join(rows) in REFERENCE
 

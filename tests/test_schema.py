@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from runtime import cells, formats
+from harness import table_of
+from runtime import cells
 from runtime.errors import BadInput, ClientError
 from runtime.formats import CSV, JSON
 from runtime.schema import MAX_CATEGORIES, MAX_PROBLEMS, Schema, untyped
@@ -49,11 +50,11 @@ def learned_and_sent(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def from_csv(schema: Schema, rows: pd.DataFrame) -> pd.DataFrame:
     body = rows.to_csv(header=False, index=False).encode()
-    return schema.frame(formats.decode(body, CSV))
+    return schema.frame(table_of(body, CSV))
 
 
 def from_json(schema: Schema, value: Any) -> pd.DataFrame:
-    return schema.frame(formats.decode(json.dumps(value).encode(), JSON))
+    return schema.frame(table_of(json.dumps(value).encode(), JSON))
 
 
 def plain(rows: pd.DataFrame) -> list[list[Any]]:
@@ -280,7 +281,7 @@ def test_text_in_a_column_of_numbers_is_refused_with_row_and_column(
     with pytest.raises(BadInput, match="row 2, column 'legs': expected a number"):
         from_json(schema, [ROW, {**ROW, "legs": "four"}])
     with pytest.raises(BadInput, match="row 1, column 'legs': expected a number"):
-        schema.frame(formats.decode(b"four,1,1,true,cat,small", CSV))
+        schema.frame(table_of(b"four,1,1,true,cat,small", CSV))
 
 
 @pytest.mark.parametrize(
@@ -405,7 +406,7 @@ def test_without_a_schema_a_column_is_numbers_if_all_its_cells_are(
     cells_: list[Any], values: list[Any]
 ) -> None:
     body = json.dumps([[cell] for cell in cells_]).encode()
-    column = untyped(formats.decode(body, JSON))[0]
+    column = untyped(table_of(body, JSON))[0]
     assert column.astype(object).where(column.notna(), None).tolist() == values
     assert pd.api.types.is_numeric_dtype(column) == ("a" not in values)
 
@@ -418,7 +419,7 @@ def test_without_a_schema_a_column_is_numbers_if_all_its_cells_are(
 def test_without_a_schema_a_number_that_no_float_holds_is_refused(body: bytes) -> None:
     """X-26: as text it would pass, and fail in `predict`."""
     with pytest.raises(BadInput) as refused:
-        untyped(formats.decode(body, JSON))
+        untyped(table_of(body, JSON))
     assert refused.value.problems[0].row == 1
 
 

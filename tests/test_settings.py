@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,16 @@ VARIABLES = [
     ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "8", "timeout", 8),
     ("MODEL_SERVER_TIMEOUT", "9", "timeout", 9),
     ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "0.5", "max_payload_mb", 0.5),
+    ("MODEL_SERVER_QUEUE", "10", "queue", 10),
     ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv", "default_accept", "text/csv"),
+    ("SAGEMAKER_INFERENCE_OUTPUT", " score ,label,", "outputs", ("score", "label")),
+    ("MODEL_UNSEEN_CATEGORIES", "refuse", "unseen", "refuse"),
+    ("SAGEMAKER_BATCH", "True", "batch", True),
+    ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "4", "transforms", 4),
+    ("MODEL_BATCH_BAD_RECORDS", "mark", "bad_records", "mark"),
     ("MODEL_PRELOAD", "false", "preload", False),
     ("MODEL_VERSION_CHECK", "warn", "version_check", "warn"),
+    ("LOG_REQUESTS", "all", "log_requests", "all"),
     ("SAGEMAKER_CONTAINER_LOG_LEVEL", "10", "log_level", 10),
 ]
 WRONG = [
@@ -32,6 +40,12 @@ WRONG = [
     ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "0", "greater than 0"),
     ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1", "greater than or equal to 0"),
     ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "image/png", "application/json, text/csv"),
+    ("MODEL_SERVER_QUEUE", "0", "greater than or equal to 1"),
+    ("MODEL_UNSEEN_CATEGORIES", "rewrite", "'pass' or 'refuse'"),
+    ("SAGEMAKER_BATCH", "perhaps", "boolean"),
+    ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "0", "greater than or equal to 1"),
+    ("MODEL_BATCH_BAD_RECORDS", "skip", "'fail' or 'mark'"),
+    ("LOG_REQUESTS", "some", "'errors', 'all' or 'off'"),
     ("MODEL_PRELOAD", "perhaps", "boolean"),
     ("MODEL_VERSION_CHECK", "never", "'fail', 'warn' or 'off'"),
     ("SAGEMAKER_CONTAINER_LOG_LEVEL", "info", "integer"),
@@ -50,11 +64,18 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "port": 8080,
         "workers": None,
         "threads": None,
-        "timeout": 60,
+        "timeout": None,
         "max_payload_mb": 25,
+        "queue": 1000,
         "default_accept": "application/json",
+        "outputs": (),
+        "unseen": "pass",
+        "batch": False,
+        "transforms": None,
+        "bad_records": "fail",
         "preload": True,
         "version_check": "fail",
+        "log_requests": "errors",
         "log_level": 20,
     }
 
@@ -179,6 +200,28 @@ def test_a_wrong_value_is_reported_under_the_name_that_was_set(variable: str) ->
 def test_a_base_folder_that_depends_on_where_one_stands_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="absolute"):
         Settings.read({"SAGEMAKER_BASE_DIR": text})
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({}, 60),
+        ({"SAGEMAKER_BATCH": "true"}, 3600),
+        ({"SAGEMAKER_BATCH": "true", "MODEL_SERVER_TIMEOUT": "9"}, 9),
+        ({"SAGEMAKER_BATCH": "false"}, 60),
+    ],
+)
+def test_a_request_may_take_a_minute_and_in_batch_an_hour(
+    environ: dict[str, str], seconds: float
+) -> None:
+    """H-11, H-52."""
+    assert Settings.read(environ).deadline == seconds
+
+
+def test_a_limit_of_zero_is_no_limit() -> None:
+    """H-23, H-52: SageMaker then streams a file of any size."""
+    assert Settings.read({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "6"}).max_payload == 6 * 2**20
+    assert Settings.read({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"}).max_payload == math.inf
 
 
 def test_the_model_lies_below_the_base_folder() -> None:

@@ -121,7 +121,9 @@ def test_a_small_container_gets_one_worker_with_all_cpus(
     tmp_path: Path, memory: int
 ) -> None:
     """H-42."""
-    assert Budget.measure(cgroup=v2(tmp_path, memory=str(memory))) == Budget(1, CPUS)
+    assert Budget.measure(cgroup=v2(tmp_path, memory=str(memory))) == Budget(
+        1, CPUS, memory
+    )
 
 
 def test_each_worker_has_memory_of_its_own(tmp_path: Path) -> None:
@@ -132,13 +134,16 @@ def test_each_worker_has_memory_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_share_of_a_cpu_is_one_worker_with_one_thread(tmp_path: Path) -> None:
-    assert Budget.measure(cgroup=v2(tmp_path, cpu="20000 100000")) == Budget(1, 1)
+    budget = Budget.measure(cgroup=v2(tmp_path, cpu="20000 100000"))
+    assert budget == Budget(1, 1, MEMORY)
 
 
 @given(workers=st.integers(1, 64), threads=st.integers(1, 64))
 def test_given_numbers_are_obeyed(workers: int, threads: int) -> None:
     """H-74."""
-    assert Budget.measure(workers, threads, NO_CGROUP) == Budget(workers, threads)
+    assert Budget.measure(workers, threads, NO_CGROUP) == Budget(
+        workers, threads, MEMORY
+    )
     assert Budget.measure(workers, None, NO_CGROUP).workers == workers
     assert Budget.measure(None, threads, NO_CGROUP).threads == threads
 
@@ -159,7 +164,13 @@ def test_workers_are_as_many_as_the_given_threads_leave_cpus_for(threads: int) -
 
 @given(workers=st.integers(CPUS + 1, 64))
 def test_more_workers_than_cpus_have_one_thread_each(workers: int) -> None:
-    assert Budget.measure(workers, None, NO_CGROUP) == Budget(workers, 1)
+    budget = Budget.measure(workers, None, NO_CGROUP)
+    assert budget == Budget(workers, 1, MEMORY)
+
+
+def test_bodies_that_wait_have_a_quarter_of_a_workers_memory() -> None:
+    """X-05: a crowd with large bodies is refused before the worker is killed."""
+    assert Budget(4, 1, 16 * GIB).body_memory == GIB
 
 
 def python(program: str) -> str:
@@ -175,7 +186,7 @@ def python(program: str) -> str:
 
 def test_native_libraries_have_one_thread_until_the_workers_have_forked() -> None:
     """X-08, X-09: and joblib's n_jobs=-1 means the budget from the start."""
-    environ = thread_variables(Budget(2, 3))
+    environ = thread_variables(Budget(2, 3, MEMORY))
     assert environ["MODEL_SERVER_THREADS"] == environ["LOKY_MAX_CPU_COUNT"] == "3"
     for library in ("OMP", "OPENBLAS", "MKL"):
         assert environ[f"{library}_NUM_THREADS"] == "1"

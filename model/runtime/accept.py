@@ -1,4 +1,4 @@
-"""Which media type an answer gets: the Accept header, lists and q-values (H-21)."""
+"""What the headers of a request ask for: a media type (H-21), and outputs (H-19)."""
 
 from collections.abc import Sequence
 
@@ -22,6 +22,24 @@ def choose(header: str, default: str, offered: Sequence[str]) -> str:
 def media_type(header: str) -> str:
     """Give the media type of a header in lower case, without its parameters (H-22)."""
     return header.partition(";")[0].strip().lower()
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Split a list at its commas."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def outputs(attributes: str) -> tuple[str, ...]:
+    """Give the outputs that X-Amzn-SageMaker-Custom-Attributes ask for.
+
+    That header is the client's own (H-19): of `a=1;outputs=label,score` the second part
+    is for us.
+    """
+    for part in attributes.split(";"):
+        key, _, value = part.partition("=")
+        if key.strip() == "outputs":
+            return names(value)
+    return ()
 
 
 def _ranges(header: str) -> list[tuple[str, float]]:

@@ -9,6 +9,7 @@ import importlib
 import logging
 import re
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import numpy as np
 
 from runtime import formats
 from runtime.errors import Error, ModelError
-from runtime.formats import Outputs
-from runtime.model import Model
+from runtime.formats import Layout, Outputs, joined
+from runtime.model import EVERY, Model
 
 _PICKLED_IN_TRAIN = re.compile(
     r"get attribute '(\w+)' on <module '(?:__main__|runtime\.check)'"  # as run by -m
@@ -33,13 +34,14 @@ def check(model: Model, body: bytes) -> None:
     model.warm_up()
     if not body or hasattr(model.predictor, "decode"):
         return
-    rows = model.rows(body, formats.CSV)
-    together = model.predict(rows)
-    for name in formats.FORMATS:
-        formats.encode(together, name)
+    table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
+    rows = model.rows(table)
+    together = model.predict(rows, EVERY)
+    for name in (formats.JSON, formats.CSV):
+        list(formats.encode([together], name))
     if model.batchable:
         for number in range(len(rows)):
-            _compare(together, model.predict(rows.iloc[[number]]), number)
+            _compare(together, model.predict(rows.iloc[[number]], EVERY), number)
 
 
 def _compare(together: Outputs, alone: Outputs, number: int) -> None:

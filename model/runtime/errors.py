@@ -8,13 +8,16 @@ Error: its text is a sentence for people
 └── RequestError           serving: one request fails, with a status (H-24, H-25)
     ├── BadInput           400  the rows
     ├── NotAcceptable      406  the Accept header
+    ├── BodyTimeout        408  the body did not arrive in time
     ├── PayloadTooLarge    413  the size of the body
     ├── UnsupportedType    415  the Content-Type header
     ├── PredictionFailed   500  ours: the text stays in the log
+    ├── Overloaded         503  too many requests wait: try again
     └── DeadlineExceeded   504  the time
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 
 class Error(Exception):
@@ -58,6 +61,7 @@ class RequestError(Error):
 
     status = 500
     code = "internal_error"
+    ours = False  # its cause belongs into the log
 
     def body(self) -> dict[str, object]:
         """Give the fields of the JSON object that the caller sees."""
@@ -84,12 +88,32 @@ class BadInput(RequestError):
         """Add every problem with its row and column."""
         return {**super().body(), "problems": [asdict(p) for p in self.problems]}
 
+    def moved(self, numbers: Sequence[int]) -> "BadInput":
+        """Tell the same of other rows: problem n becomes one of row `numbers[n - 1]`.
+
+        A row that is not among them is left out of the sentence.
+        """
+        first, *more = (
+            replace(p, row=numbers[p.row - 1])
+            if p.row and p.row <= len(numbers)
+            else replace(p, row=None)
+            for p in self.problems
+        )
+        return BadInput(first.message, first.row, first.column, tuple(more))
+
 
 class NotAcceptable(RequestError):
     """No media type of the Accept header can be written."""
 
     status = 406
     code = "not_acceptable"
+
+
+class BodyTimeout(RequestError):
+    """The caller was too slow."""
+
+    status = 408
+    code = "body_timeout"
 
 
 class PayloadTooLarge(RequestError):
@@ -110,6 +134,14 @@ class PredictionFailed(RequestError):
     """`predict` raised, or its answer does not fit the rows. The cause is logged."""
 
     code = "prediction_failed"
+    ours = True
+
+
+class Overloaded(RequestError):
+    """The worker has no room for the request now, and soon has (X-19)."""
+
+    status = 503
+    code = "overloaded"
 
 
 class DeadlineExceeded(RequestError):

@@ -9,13 +9,19 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from runtime import artifact, formats
-from runtime.accept import choose, media_type
-from runtime.errors import ModelError, PredictionFailed, RequestError, ThreadsLeft
-from runtime.formats import Outputs
-from runtime.schema import Schema, untyped
+from runtime import artifact
+from runtime.errors import (
+    BadInput,
+    ModelError,
+    PredictionFailed,
+    RequestError,
+    ThreadsLeft,
+)
+from runtime.formats import Outputs, Table
+from runtime.schema import MAX_PROBLEMS, Schema, untyped
 
 log = logging.getLogger("serve")
+EVERY = ("*",)  # output that there is
 _TASKS = Path("/proc/self/task")
 
 
@@ -30,22 +36,36 @@ class Predictor(Protocol):
 
 
 class Model:
-    """One loaded model. `answer` may raise any RequestError."""
+    """One loaded model: rows to outputs."""
 
     def __init__(
         self,
         predictor: Predictor,
         columns: list[dict[str, Any]] | None,
+        *,
+        outputs: tuple[str, ...] = (),
+        closed: bool = False,
     ) -> None:
+        """Serve a predictor; `columns` are those of model.json.
+
+        `outputs` are those that are answered where a request names none; `closed`
+        refuses categories that `fit` has not seen.
+        """
         self.predictor = predictor
-        self.schema = _schema(predictor, columns)
+        self.outputs = outputs
+        schema = _schema(predictor, columns)
+        self.schema = schema.closed() if schema and closed else schema
         self.batchable: bool = getattr(predictor, "batchable", True)
 
     @classmethod
     def load(
-        cls, model_dir: Path, kind: type[Predictor], version_check: str = "fail"
+        cls,
+        model_dir: Path,
+        kind: type[Predictor],
+        version_check: str = "fail",
+        **options: Any,
     ) -> "Model":
-        """Load the model folder through the owner's Predictor.
+        """Load the model folder through the owner's Predictor; options as of `Model`.
 
         Raises: ModelError, in one sentence with the file that is at fault.
         """
@@ -64,7 +84,7 @@ class Model:
             log.info("no model.json: no check of types or versions, no warm-up row")
         predictor = _construct(kind, model_dir)
         try:
-            model = cls(predictor, (description or {}).get("columns"))
+            model = cls(predictor, (description or {}).get("columns"), **options)
         except (KeyError, TypeError, ValueError) as exc:
             file = model_dir / artifact.DESCRIPTION
             message = f"cannot read the columns of {file}: {exc!r}"
@@ -92,50 +112,39 @@ class Model:
         elif self.schema is not None and self.schema.typed:
             self.predict(self.schema.example())
 
-    def answer(
-        self, body: bytes, content_type: str, accept: str, default_accept: str
-    ) -> tuple[bytes, str]:
-        """Answer one body: decode, predict, encode. Returns: the answer and its type.
+    @property
+    def divisible(self) -> bool:
+        """Say whether a body may be predicted in slices: no row knows of another."""
+        return self.batchable and self.schema is not None and self.schema.typed
 
-        The owner's `decode` and `encode`, where there are any, stand in for ours.
-        Raises: RequestError.
+    def rows(self, table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
+        """Make rows of `fit` of the rows of a body. Raises: BadInput, see `Schema`."""
+        if self.schema is None:
+            return untyped(table)
+        return self.schema.frame(table, most)
+
+    def predict(self, rows: Any, wanted: tuple[str, ...] = ()) -> Outputs:
+        """Predict the outputs that are wanted, `*` for all; else those of the settings.
+
+        Raises: BadInput for an output that there is not, or where the owner's code
+        does; PredictionFailed for any other fault, also one answer too few.
         """
-        encode = getattr(self.predictor, "encode", None)
-        chosen = "" if encode else choose(accept, default_accept, [*formats.FORMATS])
-        rows = self.rows(body, content_type)
-        if encode:
-            with _owners_code():
-                answer, kind = encode(self.predictor.predict(rows), accept)
-            return answer, kind
-        return formats.encode(self.predict(rows), chosen), chosen
-
-    def rows(self, body: bytes, content_type: str) -> Any:
-        """Read the rows of a body as they were in `fit`. Raises: RequestError."""
-        if hasattr(self.predictor, "decode"):
-            with _owners_code():
-                return self.predictor.decode(body, media_type(content_type))
-        table = formats.decode(body, content_type)
-        return untyped(table) if self.schema is None else self.schema.frame(table)
-
-    def predict(self, rows: Any) -> Outputs:
-        """Predict, and refuse an answer that does not fit the rows.
-
-        Raises: BadInput if the owner's code does, else PredictionFailed.
-        """
-        with _owners_code():
-            outputs = _outputs(self.predictor.predict(rows))
-            if not outputs.columns:
-                message = "predict gave no output"
-                raise ValueError(message)
-            for name, values in outputs.columns.items():
+        with owners_code():
+            answer, named = _columns(self.predictor.predict(rows))
+            for name, values in answer.items():
                 if len(values) != len(rows):
                     message = f"{len(values)} answers to {len(rows)} rows, in {name!r}"
                     raise ValueError(message)
-        return outputs
+            wanted = wanted or self.outputs or tuple(answer)[:1]
+            wanted = tuple(answer) if wanted == EVERY else wanted
+            if absent := [name for name in wanted if name not in answer]:
+                message = f"no output {absent[0]!r}: there are {', '.join(answer)}"
+                raise BadInput(message)
+            return Outputs({name: _plain(answer[name]) for name in wanted}, named)
 
 
 @contextlib.contextmanager
-def _owners_code() -> Iterator[None]:
+def owners_code() -> Iterator[None]:
     """Keep what the owner's code raises out of the answer, but for a RequestError."""
     try:
         yield
@@ -197,13 +206,14 @@ def _schema(
     return None
 
 
-def _outputs(answer: Any) -> Outputs:
-    """Turn what `predict` gave into columns of plain values."""
-    if isinstance(answer, pd.DataFrame):
-        answer = {str(name): answer[name] for name in answer}
-    if isinstance(answer, dict):
-        return Outputs({name: _plain(v) for name, v in answer.items()}, named=True)
-    return Outputs({"prediction": _plain(answer)}, named=False)
+def _columns(answer: Any) -> tuple[dict[str, Any], bool]:
+    """Give the outputs of `predict` by name, and whether it named them."""
+    if isinstance(answer, pd.DataFrame | dict):
+        if not len(answer.keys()):
+            message = "predict gave no output"
+            raise ValueError(message)
+        return {str(name): answer[name] for name in answer}, True
+    return {"prediction": answer}, False
 
 
 def _plain(values: Any) -> list[Any]:

@@ -20,7 +20,7 @@ except ImportError:  # without it the image is smaller, and reads no Parquet
     parquet = None
 
 _BLOCK = 2**22  # bytes of lines
-_ROW_NUMBERS = re.compile(r"__index_level_\d+__")  # pandas' own, and no data
+ROW_NUMBERS = re.compile(r"__index_level_\d+__")  # pandas' own, and no data
 
 
 def read_parquet(file: Path, plan: Plan) -> Iterator[Task]:
@@ -30,7 +30,7 @@ def read_parquet(file: Path, plan: Plan) -> Iterator[Task]:
         raise ModuleNotFoundError(message)
     with parquet.ParquetFile(file) as table:
         labels = table.schema_arrow.names
-        names = [n for n in labels if not _ROW_NUMBERS.fullmatch(n)]
+        names = [n for n in labels if not ROW_NUMBERS.fullmatch(n)]
         if len(set(names)) < len(names):
             message = f"columns have the same name: {', '.join(names)}"
             raise ValueError(message)
@@ -61,7 +61,7 @@ def _arrow_column(values: Any, name: str, plan: Plan) -> Part:
     given = values.type
     if pa.types.is_dictionary(given):
         return _arrow_column(values.cast(given.value_type), name, plan)
-    kind = _arrow_type(given)
+    kind = arrow_type(given)
     if kind is None:
         message = f"column {name!r} has the type {given}: write numbers or text"
         raise ValueError(message)
@@ -73,7 +73,7 @@ def _arrow_column(values: Any, name: str, plan: Plan) -> Part:
     return _typed(values.to_pandas(), name, plan)
 
 
-def _arrow_type(given: Any) -> Any:
+def arrow_type(given: Any) -> Any:
     """Give the type that stands for another one, None where there is none."""
     is_a = pa.types
     if is_a.is_signed_integer(given) or given in (pa.uint8(), pa.uint16(), pa.uint32()):

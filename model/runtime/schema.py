@@ -24,6 +24,7 @@ class Column:
     """One column of X. `dtype` is pandas' name, or "any" where nothing is known.
 
     `missing` lists the texts of a missing cell, None if they are `cells.MISSING`.
+    A `closed` column refuses text that is none of its categories.
     """
 
     name: str | int
@@ -32,6 +33,7 @@ class Column:
     categories: tuple[str, ...] = ()
     ordered: bool = False
     missing: tuple[str, ...] | None = None
+    closed: bool = False
 
     @classmethod
     def learn(cls, values: "pd.Series[Any]") -> Self:
@@ -67,27 +69,35 @@ class Column:
         }
         return cls(**column | lists)
 
-    def parse(self, raw: Iterable[Any], problems: list[Problem]) -> Any:
+    @property
+    def is_text(self) -> bool:
+        """Say whether any text may stand in the column."""
+        return self.dtype.startswith(("str", "object", "category"))
+
+    def parse(
+        self, raw: Iterable[Any], first: int, problems: list[Problem], most: int
+    ) -> Any:
         """Read cells into an array of this column's dtype; note what is wrong.
 
-        Returns: `(n_rows,)`, or None where there are problems.
+        `first` is the number of the first row. Returns: `(n_rows,)`, or None where
+        there are problems, of which `most` are noted.
         """
         values = []
         words = cells.MISSING if self.missing is None else frozenset(self.missing)
-        for row, cell in enumerate(raw, 1):
+        for row, cell in enumerate(raw, first):
             try:
                 values.append(self._value(cell, words))
             except ValueError as exc:
                 problems.append(Problem(str(exc), row, self.name))
-                if len(problems) == MAX_PROBLEMS:
+                if len(problems) == most:
                     break
         return None if problems else self._array(values)
 
     def _value(self, cell: Any, words: cells.Words) -> Any:
         read = cells.reader(self.dtype)
         value = read(cell, words)  # type: ignore[misc]  # `learn` has checked the dtype
-        unseen = self.dtype == "category" and value not in self.categories
-        if unseen and isinstance(value, str):
+        closed = self.dtype == "category" or (self.closed and self.categories)
+        if closed and isinstance(value, str) and value not in self.categories:
             raise ValueError(cells.expected(f"one of {_listed(self.categories)}", cell))
         return value
 
@@ -152,50 +162,97 @@ class Schema:
         """Say whether `example` can make a row: the types were taken at training."""
         return all(column.dtype != "any" for column in self.columns)
 
+    @property
+    def one_text(self) -> bool:
+        """Say whether the rows are documents: one column, of text."""
+        return len(self.columns) == 1 and self.columns[0].is_text
+
+    def closed(self) -> "Schema":
+        """Give the same schema, which refuses unseen categories."""
+        return Schema(tuple(replace(column, closed=True) for column in self.columns))
+
     def example(self) -> pd.DataFrame:
         """Make one synthetic row: medians and most frequent categories."""
         return self.frame(Table([[column.example for column in self.columns]]))
 
-    def frame(self, table: Table) -> pd.DataFrame:
+    def is_header(self, line: list[str]) -> bool:
+        """Say whether the first line of a CSV body holds the names of all columns.
+
+        Raises: BadInput for some of the names in the place of numbers.
+        """
+        names = {column.name for column in self.columns if isinstance(column.name, str)}
+        absent = names.difference(line)
+        if not absent:
+            return len(names) == len(self.columns)
+        cells_of_columns = zip(line, self.columns, strict=False)
+        if any(
+            cell in names and not column.is_text for cell, column in cells_of_columns
+        ):
+            listed = _listed(c.name for c in self.columns if c.name in absent)
+            message = f"looks like a header line, which lacks {listed}"
+            raise BadInput(message, row=1)
+        return False
+
+    def ignored(self, table: Table) -> int:
+        """Count the columns that a table names and the schema does not."""
+        given = table.rows[0] if table.records else table.names or ()
+        return len(set(given).difference(str(column.name) for column in self.columns))
+
+    def frame(self, table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
         """Give the rows as they were in `fit`: names, order and types.
 
-        Returns: `(n_rows, n_features)`. Raises: BadInput, with the first problems.
+        Returns: `(n_rows, n_features)`. Raises: BadInput, with the first problems, at
+        most so many.
         """
-        places = (
-            self._by_position(table) if table.names is None else self._by_name(table)
-        )
-        problems: list[Problem] = []
-        arrays = {
-            column.name: column.parse(table.column(place), problems)
-            for column, place in zip(self.columns, places, strict=True)
-            if len(problems) < MAX_PROBLEMS
-        }
+        keys = self._keys(table)
+        problems = self._ragged(table)[:most]
+        arrays: dict[Any, Any] = {}
+        if not problems:
+            for column, key in zip(self.columns, keys, strict=True):
+                raw = table.column(key)
+                arrays[column.name] = column.parse(raw, table.first, problems, most)
+                if len(problems) == most:
+                    break
         if problems:
             first, *more = sorted(problems, key=lambda p: p.row or 0)
             raise BadInput(first.message, first.row, first.column, tuple(more))
         return pd.DataFrame(arrays)
 
-    def _by_name(self, table: Table) -> list[int]:
-        """Find the place of each column; names that are not ours are left alone."""
+    def _keys(self, table: Table) -> list[Any]:
+        """Find the key of each column in the rows; names not ours are left alone."""
         names = [str(column.name) for column in self.columns]
-        given = {name: place for place, name in enumerate(table.names or ())}
-        absent = [name for name in names if name not in given]
-        if absent:
-            message = f"missing: {_listed(absent)}; expected {_listed(names)}"
-            raise BadInput(message, column=absent[0])
-        return [given[name] for name in names]
+        if table.records:
+            self._refuse_absent(n for n in names if not any(n in r for r in table.rows))
+            return names
+        if table.names is None:
+            return list(range(len(names)))
+        places = {name: place for place, name in enumerate(table.names)}
+        self._refuse_absent(name for name in names if name not in places)
+        return [places[name] for name in names]
 
-    def _by_position(self, table: Table) -> list[int]:
-        if table.width != len(self.columns):
-            names = _listed(column.name for column in self.columns)
-            message = f"{table.width} columns, expected {len(self.columns)}: {names}"
-            raise BadInput(message)
-        return list(range(table.width))
+    def _refuse_absent(self, names: Iterable[str]) -> None:
+        if absent := list(names):
+            expected = _listed(column.name for column in self.columns)
+            message = f"missing: {_listed(absent)}; expected {expected}"
+            raise BadInput(message, column=absent[0])
+
+    def _ragged(self, table: Table) -> list[Problem]:
+        """Find the rows of another width."""
+        if table.records:
+            return []
+        names = table.names or [str(column.name) for column in self.columns]
+        return [
+            Problem(f"{len(row)} columns, expected {len(names)}: {_listed(names)}", n)
+            for n, row in enumerate(table.rows, table.first)
+            if len(row) != len(names)
+        ]
 
 
 def untyped(table: Table) -> pd.DataFrame:
     """Give the rows of a table that no schema describes: types are as they look."""
-    return Schema.of_names(table.names or range(table.width)).frame(table)
+    row: Any = table.rows[0]
+    names = table.names or (row if table.records else range(len(row)))
+    return Schema.of_names(names).frame(table)
 
 
 def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
@@ -214,7 +271,8 @@ def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
         isinstance(value, str) for value in values.dropna()
     ):
         message = (
-            f"column {name!r} mixes types: make it text, X[{name!r}].astype('str')"
+            f"column {name!r} mixes types, or true and false with missing cells: have "
+            f"it read as text, dtype={{{name!r}: 'str'}}"
         )
         raise ClientError(message)
     return name, dtype

@@ -5,22 +5,27 @@ import mmap
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
+from runtime import metrics, telemetry
 from runtime.settings import Settings
 from runtime.sizing import Budget, thread_variables
 
 log = logging.getLogger("serve")
 _settings = Settings.read()
-_budget = Budget.measure(_settings.workers, _settings.threads)
+# No settings of gunicorn's: what the workers have, and where they count.
+budget = Budget.measure(_settings.workers, _settings.threads)
+metrics_dir = metrics.prepare()
 
 wsgi_app = "main:create()"
 bind = f"0.0.0.0:{_settings.port}"  # H-09
 backlog = 2048  # connections wait here, accepted within 250 ms (H-10)
 
 worker_class = "uvicorn_worker.UvicornWorker"
-workers = _budget.workers
+workers = budget.workers
 # gunicorn sets them before it imports `main`, and numpy with it.
-raw_env = [f"{name}={value}" for name, value in thread_variables(_budget).items()]
+raw_env = [f"{name}={value}" for name, value in thread_variables(budget).items()]
+raw_env += [f"PROMETHEUS_MULTIPROC_DIR={metrics_dir}"] if metrics_dir else []
 preload_app = _settings.preload  # one copy of the model for all workers
 # Of a worker's event loop, not of a request: a worker that shows no sign of life.
 timeout = 60
@@ -42,6 +47,12 @@ def when_ready(_: object) -> None:
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
+def child_exit(_: object, worker: Any) -> None:
+    """Leave out what a worker that has ended was doing (X-43)."""
+    metrics.forget(metrics_dir, worker.pid)
+
+
+logconfig_dict = telemetry.log_settings(_settings.log_level)
 errorlog = "-"
 accesslog = None  # a ping every few seconds says nothing (X-44)
-log.info("workers: %d, threads each: %d", _budget.workers, _budget.threads)
+log.info("workers: %d, threads each: %d", budget.workers, budget.threads)

@@ -15,10 +15,16 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Worker processes and, for each, threads of native code: a share of the CPUs."""
+    """Worker processes, threads of native code for each, and the memory of all."""
 
     workers: int
     threads: int
+    memory: int  # bytes
+
+    @property
+    def body_memory(self) -> int:
+        """Bytes of requests that wait in a worker: a quarter of its share."""
+        return self.memory // self.workers // 4
 
     @classmethod
     def measure(
@@ -28,11 +34,11 @@ class Budget:
         cgroup: Path = _CGROUP,
     ) -> "Budget":
         """Divide CPUs and memory among workers; given numbers are obeyed."""
-        cpus = cpu_count(cgroup)
+        cpus, memory = cpu_count(cgroup), memory_limit(cgroup)
         if workers is None:
-            room = memory_limit(cgroup) // MEMORY_PER_WORKER
+            room = memory // MEMORY_PER_WORKER
             workers = max(1, min(cpus // (threads or 1), room))
-        return cls(workers, threads or max(1, cpus // workers))
+        return cls(workers, threads or max(1, cpus // workers), memory)
 
 
 def cpu_count(cgroup: Path = _CGROUP) -> int:

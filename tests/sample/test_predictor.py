@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import ROOT
+from harness import ROOT, answer_of
 from predictor import Predictor
 from runtime.model import Model
 
@@ -10,5 +10,5 @@ from runtime.model import Model
 def test_each_row_of_the_payload_gets_one_prediction(model_dir: Path) -> None:
     rows = (ROOT / "local-test/payload.csv").read_bytes()
     model = Model.load(model_dir, Predictor)
-    answer, _ = model.answer(rows, "text/csv", "text/csv", "text/csv")
+    answer, _ = answer_of(model, rows)
     assert answer.count(b"\n") == rows.count(b"\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import joblib
 import pytest
 
-from harness import ROOT, environment
+from harness import ROOT, answer_of, environment
 from predictor import Predictor
 from runtime.model import Model
 
@@ -50,7 +50,7 @@ def rows_of(target: object, n_rows: int = 60) -> list[list[object]]:
 
 def predict(base_dir: Path, body: str) -> list[str]:
     model = Model.load(base_dir / "model", Predictor)
-    answer, _ = model.answer(body.encode(), "text/csv", "text/csv", "text/csv")
+    answer, _ = answer_of(model, body.encode())
     return answer.decode().splitlines()
 
 
@@ -122,7 +122,7 @@ def test_an_answer_of_the_server_is_that_of_a_notebook(model_dir: Path) -> None:
     estimator = joblib.load(model_dir / "model.joblib")
     names = list(estimator.feature_names_in_)
     rows = pandas.read_csv(payload, header=None, names=names)
-    answer, _ = model.answer(payload.read_bytes(), "text/csv", "text/csv", "text/csv")
+    answer, _ = answer_of(model, payload.read_bytes())
     assert answer.decode().splitlines() == list(estimator.predict(rows))
 
 

@@ -1,0 +1,52 @@
+"""The life of a worker: it warms up, serves, and is replaced where it hangs."""
+
+import asyncio
+import logging
+import os
+import signal
+
+from runtime.lane import Lane
+from runtime.metrics import Metrics
+from runtime.model import Model
+from runtime.server import warmed
+from runtime.telemetry import Log
+
+log = logging.getLogger("serve")
+_BOOT_ERROR = 3  # a worker that leaves with this status stops gunicorn (X-10)
+_REPLACED = 1  # one that leaves with this one is replaced
+
+
+async def live(lane: Lane, model: Model, requests: Log, metrics: Metrics) -> None:
+    """Let the model answer once (H-15), then look after the worker each second."""
+    master, seconds = os.getppid(), 0
+    try:
+        await lane.run(model.start)
+        await lane.run(model.warm_up)
+    except Exception:  # the owner's code; no restart would cure it
+        log.exception("the model failed on the warm-up row: the server stops")
+        os._exit(_BOOT_ERROR)
+    warmed[0] = 1
+    while True:
+        await asyncio.sleep(1)
+        seconds += 1
+        metrics.waiting = lane.requests
+        metrics.tick()
+        if seconds % 60 == 0:
+            requests.summary()
+        if lane.stuck:
+            await _replace(lane)
+        if os.getppid() != master:  # gunicorn was killed: nobody else would stop us
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _replace(lane: Lane) -> None:
+    """End a worker whose thread hangs; gunicorn starts another one.
+
+    uvicorn accepts no more, and sends the answers 503 to those that wait. A normal exit
+    would wait for the thread. `/ping` stays 200: others serve.
+    """
+    log.error("a prediction runs for over %g s: the worker is replaced", lane.limit)
+    lane.give_up()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(1)
+    os._exit(_REPLACED)
