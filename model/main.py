@@ -105,6 +105,7 @@ async def execution_parameters(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Give Prometheus' text, summed over all workers (H-40)."""
+    request.app.state.metrics.tick()
     page = await asyncio.to_thread(request.app.state.metrics.render)
     if page is None:
         raise HTTPException(404)

@@ -116,6 +116,11 @@ def test_a_header_line_is_never_one_that_could_be_a_row() -> None:
 
     assert answer_of(model(Numbered), b"1,0\n5,6\n")[0] == b"1\n5\n"
 
+    class Digits(Ages):
+        schema = Schema.learn(pd.DataFrame({"1": [1, 2], "2": [3, 4]}))
+
+    assert answer_of(model(Digits), b"1,2\n2,9\n")[0] == b"1\n2\n"
+
 
 def test_a_document_a_line_is_for_models_of_one_text() -> None:
     class Documents(Ages):

@@ -160,7 +160,7 @@ def test_the_one_pickle_in_the_folder_is_the_model(tmp_path: Path, name: str) ->
 def test_hidden_files_archives_and_others_do_not_count(
     tmp_path: Path, name: str
 ) -> None:
-    """R-06, X-40."""
+    """H-33, R-06, X-40."""
     (tmp_path / name).write_bytes(b"not a pickle")
     with pytest.raises(ModelError, match=r"no model\.joblib in "):
         artifact.load(tmp_path)

@@ -186,6 +186,23 @@ def test_a_column_of_any_integers_never_wraps_round(dtype: str) -> None:
     assert from_csv(schema, pd.DataFrame({"a": [300, -1]}))["a"].tolist() == [300, -1]
 
 
+@pytest.mark.parametrize("value", [10**20, 1e300, -1e300])
+def test_a_number_beyond_64_bits_is_a_float_in_a_column_of_integers(
+    value: float,
+) -> None:
+    schema = Schema.learn(pd.DataFrame({"a": [1, 2]}))
+    assert from_json(schema, [[value], [1]])["a"].tolist() == [value, 1]
+
+
+@pytest.mark.parametrize("dtype", ["str", "object", "category"])
+def test_half_a_character_is_refused(dtype: str) -> None:
+    """JSON can spell a lone surrogate, no string of a model can hold it."""
+    values = pd.Series(["x", "y"], dtype=dtype)
+    for schema in (Schema.learn(values.to_frame("a")), Schema.of_names(["a"])):
+        with pytest.raises(BadInput, match="row 1, column 'a': expected whole"):
+            from_json(schema, [{"a": "x\ud800"}])
+
+
 @pytest.mark.parametrize("value", [2**63 + 1, 2**64 - 1])
 def test_a_column_of_unsigned_integers_is_exact(value: int) -> None:
     X = pd.DataFrame({"a": [value, 0]}, dtype="uint64")

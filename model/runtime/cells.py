@@ -78,16 +78,29 @@ def string(cell: Any, words: Words = MISSING) -> str | float:
         return nan
     if not isinstance(cell, str | int | float):
         raise ValueError(expected("text", cell))  # noqa: TRY004 -- one kind
-    return nan if str(cell) in words else str(cell)
+    text = str(cell)
+    if not text.isascii():
+        _refuse_surrogates(text)
+    return nan if text in words else text
 
 
 def anything(cell: Any, words: Words = MISSING) -> Any:
     """Take a number or text as it is spelt: the column decides which."""
     if isinstance(cell, list | dict) or cell is ABSENT:
         raise ValueError(expected("a number or text", cell))
-    if isinstance(cell, int | float) or (isinstance(cell, str) and is_number(cell)):
+    if isinstance(cell, str) and not is_number(cell):
+        string(cell, words)  # whole characters
+    elif cell is not None:
         number(int(cell) if isinstance(cell, bool) else cell, words)  # no infinity
     return cell
+
+
+def _refuse_surrogates(text: str) -> None:
+    """Refuse half a character, which JSON can spell and no array of text can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError(expected("whole characters", text)) from exc
 
 
 def reader(dtype: str) -> Callable[[Any, Words], Any] | None:

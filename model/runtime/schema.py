@@ -178,17 +178,16 @@ class Schema:
     def is_header(self, line: list[str]) -> bool:
         """Say whether the first line of a CSV body holds the names of all columns.
 
-        Raises: BadInput for some of the names in the place of numbers.
+        A number is no name: it cannot be told from a value. Raises: BadInput for some
+        of the names in the place of numbers.
         """
-        names = {column.name for column in self.columns if isinstance(column.name, str)}
-        absent = names.difference(line)
-        if not absent:
-            return len(names) == len(self.columns)
-        cells_of_columns = zip(line, self.columns, strict=False)
-        if any(
-            cell in names and not column.is_text for cell, column in cells_of_columns
-        ):
-            listed = _listed(c.name for c in self.columns if c.name in absent)
+        names = [str(column.name) for column in self.columns]
+        words = {name for name in names if not cells.is_number(name)}
+        if words and set(names) <= set(line):
+            return True
+        pairs = zip(line, self.columns, strict=False)
+        if any(cell in words and not column.is_text for cell, column in pairs):
+            listed = _listed(name for name in names if name not in line)
             message = f"looks like a header line, which lacks {listed}"
             raise BadInput(message, row=1)
         return False
@@ -288,9 +287,10 @@ def _as_it_looks(values: list[Any]) -> Any:
 
 def _integers(values: list[int]) -> Any:
     """Keep integers exact in 64 bits, also where `fit` had fewer; nothing overflows."""
-    if max(values) < 2**63:
+    low, high = min(values), max(values)
+    if low >= -(2**63) and high < 2**63:
         return np.array(values, dtype="int64")
-    return np.array(values, dtype="uint64" if min(values) >= 0 else "float64")
+    return np.array(values, dtype="uint64" if low >= 0 and high < 2**64 else "float64")
 
 
 def _listed(names: Iterable[str | int]) -> str:

@@ -17,6 +17,7 @@ from harness import ECHO, ROOT, SLOW, docker, until
 SLOW_LOAD = ECHO.replace(
     "        self.names", "        import time; time.sleep(60)\n        self.names"
 )
+SERVERLESS = ("--user", "1001", "--ipc", "none", "--read-only")
 Run = Callable[..., str]
 
 
@@ -139,15 +140,16 @@ def test_a_failed_job_leaves_its_reason_and_no_model(image: str, opt_ml: Path) -
     [
         ["--network", "none"],
         ["--read-only", "--tmpfs", "/tmp"],
-        ["--user", "1001", "--ipc", "none", "--read-only", "--tmpfs", "/tmp"],
+        [*SERVERLESS, "--tmpfs", "/tmp", "--memory", "1g"],
+        [*SERVERLESS],
         ["--memory", "1g", "--cpus", "1"],
     ],
-    ids=["no-network", "read-only", "serverless", "small"],
+    ids=["no-network", "read-only", "serverless", "nothing-to-write-to", "small"],
 )
 def test_it_serves_a_read_only_model_wherever_it_is_put(
     run: Run, trained: Path, options: list[str]
 ) -> None:
-    """H-28, H-42, H-45, T-54; conformance checks 6, 14 and 16."""
+    """H-28, H-42, H-43, H-45, T-54: in less than a minute; checks 6, 14 and 16."""
     container = run(*options, "--volume", f"{trained}:/opt/ml/model:ro")
     ready(container)
     code = """
@@ -165,6 +167,38 @@ sys.stdout.write(u.urlopen(q).read().decode())
     )
     predictions = json.loads(answer.stdout)["predictions"]
     assert len(predictions) == payload.count(b"\n")
+
+
+def test_metrics_are_off_with_one_line_where_nothing_can_be_written(
+    run: Run, trained: Path
+) -> None:
+    """H-40, H-45: it serves, and says so once."""
+    volume = ("--volume", f"{trained}:/opt/ml/model:ro")
+    container = run(*SERVERLESS, "--tmpfs", "/var/tmp", *volume)
+    ready(container)
+    code = """
+from urllib.error import HTTPError
+from urllib.request import urlopen
+try:
+    urlopen("http://127.0.0.1:8080/metrics")
+except HTTPError as refused:
+    print(refused.status)
+"""
+    assert docker("exec", container, "python3", "-c", code) == "404\n"
+    log = docker("logs", container, check=False)
+    assert log.count("no /metrics: cannot write to any of /dev/shm, /tmp") == 1
+    assert log.count("metrics") == 1
+
+
+def test_a_killed_server_ends_the_container_with_a_status_that_is_not_0(
+    run: Run, trained: Path
+) -> None:
+    """X-10: no worker keeps it alive."""
+    container = run("--volume", f"{trained}:/opt/ml/model:ro")
+    ready(container)
+    docker("kill", container)
+    until(lambda: not running(container), 10)
+    assert status(container) == 137
 
 
 def test_workers_are_counted_by_what_the_container_has(run: Run, trained: Path) -> None:
@@ -297,6 +331,12 @@ def test_without_a_model_the_container_ends_with_one_line_and_status_1(
     assert status(container) == 1
     last = docker("logs", container, check=False).rstrip().splitlines()[-1]
     assert last.startswith("serve: ")
+
+
+def test_the_image_runs_as_root(image: str) -> None:
+    """H-02, T-06: SageMaker expects it."""
+    user = docker("inspect", "--format", "{{.Config.User}}", image)
+    assert user.strip() in ("", "root", "0")
 
 
 def test_labels_promise_what_the_image_does(image: str) -> None:

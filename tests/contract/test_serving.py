@@ -221,7 +221,7 @@ def test_parameters_and_letter_case_of_the_content_type_do_not_matter(
     [
         ("", "text/csv", 400, "the body is empty"),
         (" \n", "text/csv", 400, "the body is empty"),
-        ("1,1\n2\n", "text/csv", 400, "row 2: has 1 columns, row 1 has 2"),
+        ("1,1\n2\n", "text/csv", 400, "row 2: 1 columns, expected 2: size, age"),
         ("1", "text/csv", 400, "1 columns, expected 2: size, age"),
         ("1,2,3", "text/csv", 400, "3 columns, expected 2: size, age"),
         ("1,old", "text/csv", 400, "row 1, column 'age': expected a number"),
@@ -318,7 +318,7 @@ def test_bad_input_raised_by_the_owner_reaches_the_caller(
         "return rows", "raise BadInput('age must be positive', row=3); return rows"
     )
     with Server(copy_program(tmp_path / "program", refusing), base_dir) as server:
-        answer = server.ready().invoke("1")
+        answer = server.ready().invoke("1\n2\n3\n")
         assert answer.status_code == 400
         assert answer.json()["message"] == "row 3: age must be positive"
 
@@ -438,7 +438,7 @@ def test_ctrl_c_ends_the_server_as_a_stop_does(tmp_path: Path, base_dir: Path) -
         assert server.process.wait(10) == 0
 
 
-def test_a_body_that_does_not_arrive_in_time_is_504(
+def test_a_body_that_does_not_arrive_in_time_is_408(
     tmp_path: Path, base_dir: Path
 ) -> None:
     """H-11: a slow caller holds nothing up for ever."""
@@ -450,7 +450,7 @@ def test_a_body_that_does_not_arrive_in_time_is_504(
                 b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"
             )
             caller.settimeout(10)
-            assert b" 504 " in caller.recv(1000)
+            assert b" 408 " in caller.recv(1000)
 
 
 def test_a_caller_who_leaves_in_mid_body_is_no_fault_of_ours(
@@ -468,7 +468,7 @@ def test_a_caller_who_leaves_in_mid_body_is_no_fault_of_ours(
         assert "Traceback" not in server.log()
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/invocations/"])
+@pytest.mark.parametrize("path", ["/redoc", "/docs/", "/invocations/"])
 def test_no_route_is_there_that_nobody_wrote(server: Server, path: str) -> None:
     assert server.client.get(path).status_code == 404
 

@@ -101,7 +101,7 @@ def refused(base_dir: Path, process: subprocess.Popen[str]) -> str:
 def test_a_job_that_ends_well_leaves_a_described_model_and_status_0(
     tmp_path: Path, base_dir: Path
 ) -> None:
-    """T-36, T-39, T-52."""
+    """T-36, T-39, T-52; H-29: plain files, and no folder around them."""
     channel(base_dir)
     (base_dir / "output/failure").write_text("of an earlier run")
     process = start(tmp_path, base_dir)
@@ -113,8 +113,9 @@ def test_a_job_that_ends_well_leaves_a_described_model_and_status_0(
     assert description["hyperparameters"] == {"target": "price", "n_estimators": 10}
     assert description["versions"].keys() >= {"python", "scikit-learn", "numpy"}
     assert [c["name"] for c in description["columns"]] == ["size"]
-    names = {path.name for path in (base_dir / "model").iterdir()}
-    assert names == {"model.joblib", "model.json"}
+    files = [*(base_dir / "model").iterdir()]
+    assert {path.name for path in files} == {"model.joblib", "model.json"}
+    assert all(path.is_file() and not path.is_symlink() for path in files)
     assert re.search(r"train:score=([0-9.eE+-]+);", out)
     assert not (base_dir / "output/failure").exists()
 
