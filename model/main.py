@@ -63,7 +63,7 @@ def app_of(model: Model, settings: Settings) -> FastAPI:
     app.add_route("/ping", ping, methods=["GET", "POST"])  # POST: H-16
     app.add_route("/execution-parameters", execution_parameters)
     app.add_route("/metrics", metrics)
-    # An ASGI app of its own: FastAPI's way to a function takes longer than a forest.
+    # An ASGI app of its own: for a function FastAPI would solve dependencies each time.
     app.router.add_route("/invocations", Invocations(app.state), methods=["POST"])  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, no_route)
     return app
@@ -99,7 +99,7 @@ async def execution_parameters(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     transforms = min(settings.transforms or budget.workers, 100)
     most = 100 // transforms  # MB each: all of them together are at most 100
-    size = min(int(settings.max_payload_mb) or most, most)
+    size = max(1, min(int(settings.max_payload_mb or most), most))
     return JSONResponse({"MaxConcurrentTransforms": transforms, "MaxPayloadInMB": size})
 
 
@@ -129,15 +129,7 @@ class Invocations:
         request = Request(scope, receive)
         record = Record(request_id(request))
         try:
-            with self.state.lane.place() as place:
-                answer = await self.answer(request, place, record)
-            # Not `media_type=`: Starlette would add a charset to text/csv (F-16).
-            headers = {"content-type": answer.media_type}
-            response = Response(b"".join(answer.content), headers=headers)
-        except RequestError as exc:
-            response = refusal(exc, record)
-        except ClientDisconnect:
-            response = Response(status_code=_CLIENT_LEFT)
+            response = await self.respond(request, record)
         except Exception:
             log.exception("request %s failed", record.request_id)
             response = fault(record)
@@ -145,6 +137,19 @@ class Invocations:
         await response(scope, receive, send)
         self.state.log.done(record)
         self.state.metrics.observe(record)
+
+    async def respond(self, request: Request, record: Record) -> Response:
+        """Give the answer, or say what the caller has to repair."""
+        try:
+            with self.state.lane.place() as place:
+                answer = await self.answer(request, place, record)
+        except RequestError as exc:
+            return refusal(exc, record)
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_LEFT)
+        # Not `media_type=`: Starlette would add a charset to text/csv (F-16).
+        headers = {"content-type": answer.media_type}
+        return Response(b"".join(answer.content), headers=headers)
 
     async def answer(self, request: Request, place: Place, record: Record) -> Answer:
         """Read and compute within the deadline (H-11).

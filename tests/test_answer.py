@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from harness import answer_of
-from runtime.errors import BadInput, NotAcceptable, UnsupportedType
+from runtime.errors import BadInput, NotAcceptable, PredictionFailed, UnsupportedType
 from runtime.formats import CSV, JSON, JSONLINES, NPY, PLAIN, table
 from runtime.model import Model
 from runtime.schema import Schema
@@ -128,6 +130,10 @@ def test_a_document_a_line_is_for_models_of_one_text() -> None:
 
     content, _ = answer_of(model(Documents), b"good, or so\nbad\n", PLAIN, JSON)
     assert json.loads(content) == {"predictions": ["good, or so", "bad"]}
+    content, _ = answer_of(model(Documents), b"null\n\nNA\n", PLAIN, JSON)
+    assert json.loads(content) == {"predictions": ["null", "", "NA"]}
+    content, _ = answer_of(model(Documents), b'{"instances": ["a", "b"]}', JSON, JSON)
+    assert json.loads(content) == {"predictions": ["a", "b"]}
     with pytest.raises(UnsupportedType, match="one column, of text"):
         answer_of(model(), b"good\n", PLAIN, JSON)
 
@@ -185,11 +191,17 @@ def test_marks_stand_in_every_output_and_in_every_cell_of_a_list() -> None:
     assert content == b'{"prediction":33.0}\n{"prediction":"ERROR"}\n'
 
 
+def test_a_record_that_lacks_a_column_is_marked_also_when_it_is_alone() -> None:
+    """H-55: with the strategy SingleRecord every record is."""
+    body = b'{"age": 1}\n{"city": "Rome"}\n'
+    assert answer_of(model(), body, JSONLINES, **MARKING)[0] == b"ERROR\nERROR\n"
+
+
 def test_what_is_wrong_with_a_whole_body_is_not_marked() -> None:
     with pytest.raises(BadInput, match="not CSV"):
         lines('33,"Rome\n', **MARKING)
     with pytest.raises(BadInput, match="missing: city"):
-        answer_of(model(), b'[{"age": 1}]', JSON, **MARKING)
+        answer_of(model(), b'{"columns": ["age"], "data": [[1]]}', JSON, **MARKING)
     with pytest.raises(BadInput, match="no output"):
         lines("33,Rome", attributes="outputs=x", **MARKING)
 
@@ -199,6 +211,47 @@ def test_a_request_that_nobody_could_read_the_answer_of_is_not_predicted() -> No
     with pytest.raises(NotAcceptable):
         answer_of(asked, b"33,Rome", CSV, "image/png")
     assert asked.predictor.calls == []  # type: ignore[attr-defined]
+
+
+def test_the_rows_of_an_owners_decode_may_be_a_sparse_matrix() -> None:
+    class Sparse(Ages):
+        def decode(self, body: bytes, media_type: str) -> Any:
+            """Read no body at all."""
+            del body, media_type
+            return csr_array([[1, 0], [0, 1]])
+
+        def predict(self, rows: Any) -> Any:
+            """Give the sum of each row."""
+            return rows.sum(axis=1)
+
+    record = Record("id")
+    assert answer_of(model(Sparse), b"x", "text/libsvm", record=record)[0] == b"1\n1\n"
+    assert record.rows == 2
+
+
+def test_a_row_that_the_owner_counts_with_numpy_is_a_number_in_the_answer() -> None:
+    refused = BadInput("age must be positive", row=np.int64(3), column=np.int64(0))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(refused.body()))["problems"] == [
+        {"message": "age must be positive", "row": 3, "column": 0}
+    ]
+
+
+def test_an_owner_who_wants_to_exit_fails_one_request() -> None:
+    class Leaving(Ages):
+        def predict(self, rows: Any) -> Any:
+            """Leave."""
+            del rows
+            raise SystemExit(1)
+
+    with pytest.raises(PredictionFailed):
+        answer_of(model(Leaving), b"33,Rome")
+
+
+@pytest.mark.parametrize("depth", [950, 970, 980, 984, 990])
+def test_a_list_as_deep_as_json_can_be_read_is_refused(depth: int) -> None:
+    body = f'[[{"[" * depth}{"]" * depth},"Rome"]]'.encode()
+    with pytest.raises(BadInput):
+        answer_of(model(), body, JSON)
 
 
 def test_the_stages_of_a_request_are_timed_and_are_all_of_it() -> None:

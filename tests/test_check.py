@@ -9,7 +9,7 @@ import pytest
 
 import runtime
 from runtime import artifact
-from runtime.check import check
+from runtime.check import check, required
 from runtime.errors import Error, ModelError
 from runtime.model import Model
 from runtime.schema import Schema
@@ -174,6 +174,20 @@ def test_rows_that_only_the_owner_can_decode_are_not_predicted() -> None:
     check(made(Images), ROWS)
 
 
+def test_a_column_without_which_the_model_fails_is_required() -> None:
+    """H-25, H-73: a request that lacks its value is the caller's fault."""
+
+    class Half(RowByRow):
+        schema = Schema.learn(pd.DataFrame({"n": [1, 2], "s": ["a", "b"]}))
+
+        def predict(self, rows: Any) -> Any:
+            """Do without text, not without the number."""
+            return [int(number) for number in rows["n"]]
+
+    assert required(made(Half)) == ["n"]
+    assert required(made(RowByRow)) == []
+
+
 PREDICTOR = """
 from runtime.artifact import load
 
@@ -306,3 +320,18 @@ def test_a_model_that_depends_on_its_neighbours_is_told_on_the_last_line(
     done = checked(saved)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("set batchable = False in Predictor")
+
+
+def test_what_the_model_requires_is_written_into_its_description(saved: Path) -> None:
+    """H-25: nothing else in it changes."""
+    folder = saved.parent / "model"
+    before = artifact.describe(folder)
+    whole = PREDICTOR.replace("self.model.predict(rows)", 'rows["n"].map(int)')
+    (saved / "predictor.py").write_text(whole)
+    done = checked(saved)
+    assert (done.returncode, done.stderr) == (0, "")
+    after = artifact.describe(folder)
+    assert before is not None
+    assert after is not None
+    assert [column["required"] for column in after["columns"]] == [True, False]
+    assert {**after, "columns": 0} == {**before, "columns": 0}

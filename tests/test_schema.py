@@ -186,6 +186,20 @@ def test_a_column_of_any_integers_never_wraps_round(dtype: str) -> None:
     assert from_csv(schema, pd.DataFrame({"a": [300, -1]}))["a"].tolist() == [300, -1]
 
 
+def test_a_value_that_the_model_needs_is_asked_for(schema: Schema) -> None:
+    """H-25, H-73."""
+    needing = schema.requiring(["weight", "name"])
+    assert Schema.from_json(needing.to_json()) == needing
+    rows = [
+        ROW,
+        {**ROW, "weight": None},
+        {**ROW, "name": "NA"},
+        {**ROW, "length": None},
+    ]
+    assert problems(needing, rows) == [(2, "weight"), (3, "name")]
+    assert from_json(needing, {**ROW, "tame": None})["tame"].tolist() == [None]
+
+
 @pytest.mark.parametrize("value", [10**20, 1e300, -1e300])
 def test_a_number_beyond_64_bits_is_a_float_in_a_column_of_integers(
     value: float,
@@ -275,7 +289,7 @@ def test_a_missing_column_is_named(schema: Schema) -> None:
     row = {name: ROW[name] for name in ROW if name not in ("tame", "size")}
     with pytest.raises(BadInput, match="missing: tame, size; expected legs, weight"):
         from_json(schema, row)
-    assert problems(schema, row) == [(None, "tame")]
+    assert problems(schema, row) == [(1, "tame")]
 
 
 def test_a_key_that_one_record_lacks_is_named_with_its_row(schema: Schema) -> None:
@@ -402,7 +416,9 @@ def test_names_alone_keep_the_order_and_refuse_what_is_absent() -> None:
     schema = Schema.of_names(["a", "b"])
     assert not schema.typed
     assert from_json(schema, {"b": 2, "a": 1}).to_dict("list") == {"a": [1], "b": [2]}
-    assert problems(schema, {"a": 1}) == [(None, "b")]
+    assert problems(schema, {"a": 1}) == [(1, "b")]
+    with pytest.raises(BadInput, match="missing: b; expected a, b"):
+        from_json(schema, {"columns": ["a"], "data": [[1]]})
 
 
 @pytest.mark.parametrize(

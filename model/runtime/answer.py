@@ -15,8 +15,8 @@ from runtime import formats, marks
 from runtime.accept import choose, media_type, outputs
 from runtime.errors import BadInput, UnsupportedType
 from runtime.formats import Layout, Outputs, Table, joined
-from runtime.model import Model, owners_code
-from runtime.schema import MAX_PROBLEMS, Schema
+from runtime.model import Model, count, owners_code
+from runtime.schema import MAX_PROBLEMS
 from runtime.telemetry import Record, request_id
 
 _TURN = 0.05  # seconds after which other requests have theirs
@@ -47,7 +47,11 @@ class Policy:
 
 
 class Answer:
-    """The answer to one body. `advance` is called in the lane until it says done."""
+    """The answer to one body. `advance` is called in the lane until it says done.
+
+    It pulls chunks through a chain of generators: a chunk of formats.encode is made of
+    `_answered`, which takes a table of `_ahead`, which reads `_tables` from the body.
+    """
 
     def __init__(
         self,
@@ -99,11 +103,13 @@ class Answer:
         """Let the owner's `encode` write what the owner's `predict` gave."""
         predictor: Any = self._model.predictor
         rows = self._rows(joined(self._tables())) if self._reads else self._own_rows()
+        self._record.rows = count(rows)
         self._lap("decode")
         with owners_code():
             answer = predictor.predict(rows)
             self._lap("predict")
-            content, self.media_type = predictor.encode(answer, self._asked.accept)
+            accept = self._asked.accept or self._policy.default_accept
+            content, self.media_type = predictor.encode(answer, accept)
         yield content
 
     @property
@@ -117,7 +123,7 @@ class Answer:
             rows = predictor.decode(
                 self._body.read(), media_type(self._asked.content_type)
             )
-            self._record.rows = len(rows)
+            self._record.rows = count(rows)
             return rows
 
     def _outputs(self) -> Iterator[Outputs]:
@@ -144,33 +150,37 @@ class Answer:
 
     def _tables(self) -> Iterator[Table]:
         schema = self._model.schema
-        if media_type(self._asked.content_type) == formats.PLAIN and not (
-            schema and schema.one_text
-        ):
+        if self._plain and not (schema and schema.one_text):
             message = "text/plain is for models with one column, of text: send text/csv"
             raise UnsupportedType(message)
-        if schema is None:
-            return formats.decode(self._body, self._asked.content_type, Layout())
-        layout = Layout(len(schema.columns), self._is_header(schema))
+        width = len(schema.columns) if schema else None
+        layout = Layout(width, self._is_header)
         return formats.decode(self._body, self._asked.content_type, layout)
 
-    def _is_header(self, schema: Schema) -> Any:
-        def is_header(line: list[str]) -> bool:
-            found = schema.is_header(line)
-            if found and self._policy.batch:
-                message = (
-                    "is a header line. In batch transform only the first part of a "
-                    "file would have it: remove it from the files"
-                )
-                raise BadInput(message, row=1)
-            return found
+    @property
+    def _plain(self) -> bool:
+        """Say whether the body has a document a line."""
+        return media_type(self._asked.content_type) == formats.PLAIN
 
-        return is_header
+    def _is_header(self, line: list[str]) -> bool:
+        schema = self._model.schema
+        found = schema is not None and schema.is_header(line)
+        if found and self._policy.batch:
+            message = (
+                "is a header line. In batch transform only the first part of a file "
+                "would have it: remove it from the files"
+            )
+            raise BadInput(message, row=1)
+        return found
 
     def _rows(self, table: Table, most: int = MAX_PROBLEMS) -> Any:
-        if self._model.schema is not None:
-            self._record.ignored_columns = self._model.schema.ignored(table)
-        return self._model.rows(table, most)
+        schema = self._model.schema
+        if schema is None:
+            return self._model.rows(table, most)
+        if self._plain:  # a document may be the word `null`, or nothing
+            schema = schema.literal()
+        self._record.ignored_columns = schema.ignored(table)
+        return schema.frame(table, most)
 
     def _answered(self, table: Table) -> Outputs:
         self._record.rows += len(table.rows)

@@ -87,6 +87,13 @@ def describe(model_dir: Path) -> dict[str, Any] | None:
         raise ModelError(message) from exc
 
 
+def describe_again(model_dir: Path, **changes: Any) -> None:
+    """Change some of what model.json says."""
+    whole = {**(describe(model_dir) or {}), **changes}
+    text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    write(model_dir / DESCRIPTION, lambda file: file.write(text.encode()))
+
+
 def version_skew(description: dict[str, Any]) -> str | None:
     """Say how scikit-learn differs from the one that fitted, by major.minor (X-29)."""
     fitted = description.get("versions", {}).get("scikit-learn")

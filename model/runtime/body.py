@@ -15,8 +15,8 @@ async def read(
 ) -> IO[bytes]:
     """Collect a body, also one without a length; `limit` is in bytes.
 
-    `hold` is told of each chunk that stays in memory. Raises: PayloadTooLarge before
-    anything is read where the length says so; Overloaded.
+    `hold` is told how many bytes are in memory, more or (below 0) fewer than before.
+    Raises: Overloaded; PayloadTooLarge, at once where the length says so.
     """
     if length > limit:
         raise _too_large(limit)
@@ -31,13 +31,17 @@ async def read(
             held.append(chunk)
         else:
             file = _written(file, [*held, chunk])
+            hold(-sum(map(len, held)))
             held.clear()
     return file or io.BytesIO(b"".join(held))
 
 
 def rewound(file: IO[bytes]) -> int:
-    """Go to the start of a body. Returns: its size in bytes."""
-    size = file.seek(0, io.SEEK_END)
+    """Go to the start of a body. Returns: its size in bytes. Raises: Overloaded."""
+    try:
+        size = file.seek(0, io.SEEK_END)  # writes what has not been written yet
+    except OSError as exc:
+        raise _no_room(exc) from exc
     file.seek(0)
     return size
 
@@ -48,9 +52,12 @@ def _written(file: IO[bytes] | None, chunks: list[bytes]) -> IO[bytes]:
         file = file or tempfile.TemporaryFile()  # noqa: SIM115 -- the answer closes it
         file.writelines(chunks)
     except OSError as exc:
-        message = f"no room for a body of this size: {exc.strerror}"
-        raise Overloaded(message) from exc
+        raise _no_room(exc) from exc
     return file
+
+
+def _no_room(exc: OSError) -> Overloaded:
+    return Overloaded(f"no room for a body of this size: {exc.strerror}")
 
 
 def _too_large(limit: float) -> PayloadTooLarge:

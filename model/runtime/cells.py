@@ -114,6 +114,9 @@ def expected(what: str, cell: Any) -> str:
     """Say what was expected in the place of a cell."""
     if cell is ABSENT:
         return f"expected {what}, but the record lacks this column"
+    if isinstance(cell, list | dict):  # which may be as deep and as long as a body
+        kind = "a list" if isinstance(cell, list) else "an object"
+        return f"expected {what}, got {kind}"
     got = repr(cell)
     return f"expected {what}, got {got if len(got) <= _SHOWN else got[:_SHOWN] + '…'}"
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from runtime import formats
+from runtime import artifact, formats
 from runtime.errors import Error, ModelError
 from runtime.formats import Layout, Outputs, joined
 from runtime.model import EVERY, Model
 
+MOST_COLUMNS = 200  # a call each
 _PICKLED_IN_TRAIN = re.compile(
     r"get attribute '(\w+)' on <module '(?:__main__|runtime\.check)'"  # as run by -m
 )
@@ -42,6 +43,29 @@ def check(model: Model, body: bytes) -> None:
     if model.batchable:
         for number in range(len(rows)):
             _compare(together, model.predict(rows.iloc[[number]], EVERY), number)
+
+
+def required(model: Model) -> list[str | int]:
+    """Find the columns without a value of which the model fails on the synthetic row.
+
+    A request that lacks one is the caller's fault, and no 500 (H-25, H-73). Of more
+    than MOST_COLUMNS none is looked for, unless the model bears all of them missing.
+    """
+    schema = model.schema
+    if schema is None or not schema.typed or hasattr(model.predictor, "decode"):
+        return []
+
+    def fails(names: list[str | int]) -> bool:
+        try:
+            model.predict(schema.example(without=names))
+        except Error:
+            return True
+        return False
+
+    names = [column.name for column in schema.columns]
+    if len(names) > MOST_COLUMNS or not fails(names):
+        return []
+    return [name for name in names if fails([name])]
 
 
 def _compare(together: Outputs, alone: Outputs, number: int) -> None:
@@ -91,8 +115,13 @@ def main(predictor: str, model_dir: str, rows: str) -> None:
     except Exception as exc:  # the owner's module
         logging.getLogger("check").exception("%s was refused", module)
         sys.exit(f"{module}.py cannot be imported: {type(exc).__name__}: {exc}")
+    folder = Path(model_dir)
     try:
-        check(Model.load(Path(model_dir), kind), Path(rows).read_bytes())
+        loaded = Model.load(folder, kind)
+        check(loaded, Path(rows).read_bytes())
+        if loaded.schema and (names := required(loaded)):
+            columns = loaded.schema.requiring(names).to_json()
+            artifact.describe_again(folder, columns=columns)
     except Error as exc:
         logging.getLogger("check").exception("the model folder was refused")
         sys.exit(" ".join(_sentence(exc).split()))

@@ -81,6 +81,8 @@ class BadInput(RequestError):
         column: str | int | None = None,
         more: tuple[Problem, ...] = (),
     ) -> None:
+        row = None if row is None else int(row)  # numpy's numbers are no JSON
+        column = column if column is None or isinstance(column, str) else int(column)
         self.problems = (Problem(message, row, column), *more)
         super().__init__(str(self.problems[0]))
 

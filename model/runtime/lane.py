@@ -35,6 +35,7 @@ class Lane:
         self.held = 0  # bytes of bodies
         self._requests: set[asyncio.Task[Any]] = set()
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._waiting = 0  # tasks for which a call has not ended
         self._began: float | None = None  # of the call that runs now
         Thread(target=self._work, args=(threads,), name="lane", daemon=True).start()
 
@@ -46,7 +47,7 @@ class Lane:
     @property
     def idle(self) -> bool:
         """Say whether a call would begin at once."""
-        return self._began is None and self._calls.empty()
+        return not self._waiting and self._began is None
 
     @property
     def stuck(self) -> bool:
@@ -79,6 +80,7 @@ class Lane:
         """Run a call in the lane; one whose task has been cancelled never begins."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
+        self._waiting += 1
 
         def work() -> None:
             if done.cancelled():
@@ -93,7 +95,10 @@ class Lane:
                 loop.call_soon_threadsafe(settle)
 
         self._calls.put(work)
-        return await done
+        try:
+            return await done
+        finally:
+            self._waiting -= 1
 
     def give_up(self) -> None:
         """Answer all that wait 503, and take no more."""
@@ -115,7 +120,7 @@ class Place:
         self.held = 0
 
     def hold(self, size: int) -> None:
-        """Take some more bytes. Raises: Overloaded."""
+        """Take some more bytes, or give them back. Raises: Overloaded."""
         if self._lane.held + size > self._lane.memory:
             message = (
                 "the bodies of other requests fill this worker's memory: try again"

@@ -120,7 +120,7 @@ class Model:
     def rows(self, table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
         """Make rows of `fit` of the rows of a body. Raises: BadInput, see `Schema`."""
         if self.schema is None:
-            return untyped(table)
+            return untyped(table, most)
         return self.schema.frame(table, most)
 
     def predict(self, rows: Any, wanted: tuple[str, ...] = ()) -> Outputs:
@@ -132,8 +132,10 @@ class Model:
         with owners_code():
             answer, named = _columns(self.predictor.predict(rows))
             for name, values in answer.items():
-                if len(values) != len(rows):
-                    message = f"{len(values)} answers to {len(rows)} rows, in {name!r}"
+                if len(values) != count(rows):
+                    message = (
+                        f"{len(values)} answers to {count(rows)} rows, in {name!r}"
+                    )
                     raise ValueError(message)
             wanted = wanted or self.outputs or tuple(answer)[:1]
             wanted = tuple(answer) if wanted == EVERY else wanted
@@ -143,6 +145,11 @@ class Model:
             return Outputs({name: _plain(answer[name]) for name in wanted}, named)
 
 
+def count(rows: Any) -> int:
+    """Count rows; those of an owner's `decode` may be a sparse matrix."""
+    return int(rows.shape[0] if hasattr(rows, "shape") else len(rows))
+
+
 @contextlib.contextmanager
 def owners_code() -> Iterator[None]:
     """Keep what the owner's code raises out of the answer, but for a RequestError."""
@@ -150,7 +157,7 @@ def owners_code() -> Iterator[None]:
         yield
     except RequestError:
         raise
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         message = "the model failed on these rows; the log has the reason"
         raise PredictionFailed(message) from exc
 

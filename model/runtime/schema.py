@@ -4,8 +4,8 @@ A value gets the dtype that its column had in `fit`, or the request fails with t
 and the column named: no value is ever rewritten.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +24,8 @@ class Column:
     """One column of X. `dtype` is pandas' name, or "any" where nothing is known.
 
     `missing` lists the texts of a missing cell, None if they are `cells.MISSING`.
-    A `closed` column refuses text that is none of its categories.
+    A `closed` column refuses text that is none of its categories, a `required` one a
+    missing value.
     """
 
     name: str | int
@@ -34,6 +35,7 @@ class Column:
     ordered: bool = False
     missing: tuple[str, ...] | None = None
     closed: bool = False
+    required: bool = False
 
     @classmethod
     def learn(cls, values: "pd.Series[Any]") -> Self:
@@ -96,6 +98,8 @@ class Column:
     def _value(self, cell: Any, words: cells.Words) -> Any:
         read = cells.reader(self.dtype)
         value = read(cell, words)  # type: ignore[misc]  # `learn` has checked the dtype
+        if self.required and cells.is_missing(value):
+            raise ValueError(cells.expected("a value, which the model needs", cell))
         closed = self.dtype == "category" or (self.closed and self.categories)
         if closed and isinstance(value, str) and value not in self.categories:
             raise ValueError(cells.expected(f"one of {_listed(self.categories)}", cell))
@@ -154,8 +158,8 @@ class Schema:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Give plain values for model.json."""
-        fields = ("name", "dtype", "example", "categories", "ordered", "missing")
-        return [{key: getattr(c, key) for key in fields} for c in self.columns]
+        names = [field.name for field in fields(Column) if field.name != "closed"]
+        return [{name: getattr(c, name) for name in names} for c in self.columns]
 
     @property
     def typed(self) -> bool:
@@ -171,9 +175,22 @@ class Schema:
         """Give the same schema, which refuses unseen categories."""
         return Schema(tuple(replace(column, closed=True) for column in self.columns))
 
-    def example(self) -> pd.DataFrame:
-        """Make one synthetic row: medians and most frequent categories."""
-        return self.frame(Table([[column.example for column in self.columns]]))
+    def requiring(self, names: Collection[str | int]) -> "Schema":
+        """Give the same schema, in which some columns are required."""
+        columns = (replace(c, required=c.name in names) for c in self.columns)
+        return Schema(tuple(columns))
+
+    def literal(self) -> "Schema":
+        """Give the same schema, for which no text means a missing value."""
+        return Schema(tuple(replace(column, missing=()) for column in self.columns))
+
+    def example(self, without: Collection[str | int] = ()) -> pd.DataFrame:
+        """Make one synthetic row: medians and most frequent categories.
+
+        Values of the columns `without` are missing.
+        """
+        row = [None if c.name in without else c.example for c in self.columns]
+        return self.frame(Table([row]))
 
     def is_header(self, line: list[str]) -> bool:
         """Say whether the first line of a CSV body holds the names of all columns.
@@ -203,7 +220,7 @@ class Schema:
         Returns: `(n_rows, n_features)`. Raises: BadInput, with the first problems, at
         most so many.
         """
-        keys = self._keys(table)
+        keys = self._keys(table, most)
         problems = self._ragged(table)[:most]
         arrays: dict[Any, Any] = {}
         if not problems:
@@ -217,11 +234,13 @@ class Schema:
             raise BadInput(first.message, first.row, first.column, tuple(more))
         return pd.DataFrame(arrays)
 
-    def _keys(self, table: Table) -> list[Any]:
+    def _keys(self, table: Table, most: int) -> list[Any]:
         """Find the key of each column in the rows; names not ours are left alone."""
         names = [str(column.name) for column in self.columns]
         if table.records:
-            self._refuse_absent(n for n in names if not any(n in r for r in table.rows))
+            absent = (n for n in names if not any(n in row for row in table.rows))
+            rows = range(table.first, table.first + len(table.rows))
+            self._refuse_absent(absent, rows[:most])
             return names
         if table.names is None:
             return list(range(len(names)))
@@ -229,11 +248,15 @@ class Schema:
         self._refuse_absent(name for name in names if name not in places)
         return [places[name] for name in names]
 
-    def _refuse_absent(self, names: Iterable[str]) -> None:
+    def _refuse_absent(self, names: Iterable[str], rows: Iterable[int] = ()) -> None:
+        """Name the columns that a table lacks, or that each of some rows lacks."""
         if absent := list(names):
             expected = _listed(column.name for column in self.columns)
             message = f"missing: {_listed(absent)}; expected {expected}"
-            raise BadInput(message, column=absent[0])
+            column = absent[0]
+            more = [Problem(message, row, column) for row in rows]
+            first = more.pop(0).row if more else None
+            raise BadInput(message, first, column, tuple(more))
 
     def _ragged(self, table: Table) -> list[Problem]:
         """Find the rows of another width."""
@@ -247,11 +270,11 @@ class Schema:
         ]
 
 
-def untyped(table: Table) -> pd.DataFrame:
+def untyped(table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
     """Give the rows of a table that no schema describes: types are as they look."""
     row: Any = table.rows[0]
     names = table.names or (row if table.records else range(len(row)))
-    return Schema.of_names(names).frame(table)
+    return Schema.of_names(names).frame(table, most)
 
 
 def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:

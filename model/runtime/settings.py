@@ -64,6 +64,7 @@ class Settings(BaseModel):
     max_payload_mb: float = Field(
         25,
         ge=0,
+        allow_inf_nan=False,
         validation_alias=AliasChoices("SAGEMAKER_MAX_PAYLOAD_IN_MB"),
         description="largest body in MB, over it 413; 0: no limit",
     )

@@ -23,7 +23,10 @@ async def live(lane: Lane, model: Model, requests: Log, metrics: Metrics) -> Non
         await lane.run(model.start)
         await lane.run(model.warm_up)
     except Exception:  # the owner's code; no restart would cure it
-        log.exception("the model failed on the warm-up row: the server stops")
+        log.exception(
+            "the server stops: the model failed on the warm-up row, which `example` in "
+            "Predictor can replace"
+        )
         os._exit(_BOOT_ERROR)
     warmed[0] = 1
     while True:
@@ -42,8 +45,8 @@ async def live(lane: Lane, model: Model, requests: Log, metrics: Metrics) -> Non
 async def _replace(lane: Lane) -> None:
     """End a worker whose thread hangs; gunicorn starts another one.
 
-    uvicorn accepts no more, and sends the answers 503 to those that wait. A normal exit
-    would wait for the thread. `/ping` stays 200: others serve.
+    uvicorn accepts no more, answers 503 to those that wait, and ends the process; where
+    a slow caller holds that up, it ends here. `/ping` stays 200: others serve.
     """
     log.error("a prediction runs for over %g s: the worker is replaced", lane.limit)
     lane.give_up()

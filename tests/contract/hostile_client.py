@@ -102,7 +102,7 @@ class Client:
         reader, writer = await asyncio.open_connection(*self.address)
         received = asyncio.create_task(_collect(reader))
         try:
-            with contextlib.suppress(ConnectionError):  # the server has had enough
+            with contextlib.suppress(OSError):  # the server has had enough
                 await _write(writer, request)
                 if request.end == "close":
                     await asyncio.wait({received}, timeout=PAUSE)

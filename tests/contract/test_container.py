@@ -141,10 +141,9 @@ def test_a_failed_job_leaves_its_reason_and_no_model(image: str, opt_ml: Path) -
         ["--network", "none"],
         ["--read-only", "--tmpfs", "/tmp"],
         [*SERVERLESS, "--tmpfs", "/tmp", "--memory", "1g"],
-        [*SERVERLESS],
         ["--memory", "1g", "--cpus", "1"],
     ],
-    ids=["no-network", "read-only", "serverless", "nothing-to-write-to", "small"],
+    ids=["no-network", "read-only", "serverless", "small"],
 )
 def test_it_serves_a_read_only_model_wherever_it_is_put(
     run: Run, trained: Path, options: list[str]
@@ -188,6 +187,19 @@ except HTTPError as refused:
     log = docker("logs", container, check=False)
     assert log.count("no /metrics: cannot write to any of /dev/shm, /tmp") == 1
     assert log.count("metrics") == 1
+
+
+def test_where_nothing_at_all_can_be_written_serve_says_what_it_needs(
+    run: Run, trained: Path
+) -> None:
+    """H-45: gunicorn's heartbeat is a file; serverless has /tmp."""
+    container = run(*SERVERLESS, "--volume", f"{trained}:/opt/ml/model:ro")
+    until(lambda: not running(container), 60)
+    assert status(container) == 1
+    log = docker("logs", container, check=False)
+    assert log.endswith(
+        "no folder can be written: mount one, docker run --tmpfs /tmp\n"
+    )
 
 
 def test_a_killed_server_ends_the_container_with_a_status_that_is_not_0(

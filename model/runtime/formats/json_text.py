@@ -107,7 +107,7 @@ def _tables(value: Any, width: int | None) -> Iterator[Table]:
         message = 'no rows: send {"instances": [[...], ...]} or a list of rows'
         raise BadInput(message)
     if not isinstance(value[0], list | dict):
-        return _single(value)
+        return _single(value) if width != 1 else _single_column(value)
     return sliced(one_kind(value, width))
 
 
@@ -117,6 +117,14 @@ def _single(row: list[Any]) -> Iterator[Table]:
         if isinstance(cell, list | dict):
             refuse_kind(number)
     return sliced([row])
+
+
+def _single_column(cells: list[Any]) -> Iterator[Table]:
+    """Read a flat list for a model of one column: each item is a row."""
+    for number, cell in enumerate(cells, 1):
+        if isinstance(cell, list | dict):
+            refuse_kind(number)
+    return sliced([cell] for cell in cells)
 
 
 def _split(names: Any, data: Any) -> Iterator[Table]:

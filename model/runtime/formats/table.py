@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-SLICE_CELLS = 1_000_000  # a large body is read, predicted and written in slices
+SLICE_CELLS = 200_000  # a large body is read, predicted and written in slices
 _ROWS_A_CALL = 10_000  # one call writes them, and lets no other thread run
 
 
