@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -74,6 +75,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Give a worker its lane, and look after it."""
     state, settings = app.state, app.state.settings
     capture_prints()
+    sys.setswitchinterval(0.001)  # seconds that `/ping` waits for code that computes
     state.log, state.metrics = Log(settings.log_requests), Metrics(metrics_dir)
     memory = budget.body_memory
     state.lane = Lane(budget.threads, settings.queue, memory, settings.deadline)
