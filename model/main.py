@@ -23,9 +23,10 @@ from runtime.lane import Lane, Place
 from runtime.metrics import Metrics
 from runtime.model import Model, unthreaded
 from runtime.openapi import document
+from runtime.prints import capture_prints
 from runtime.server import budget, metrics_dir, warmed
 from runtime.settings import Settings
-from runtime.telemetry import Log, Record, capture_prints, clean_id
+from runtime.telemetry import Log, Record, clean_id
 
 log = logging.getLogger("serve")
 _CLIENT_LEFT = 499  # in the log: nobody else reads it

@@ -11,8 +11,9 @@ from pandas.testing import assert_frame_equal
 from harness import table_of
 from runtime import cells
 from runtime.errors import BadInput, ClientError
+from runtime.feature import MAX_CATEGORIES
 from runtime.formats import CSV, JSON
-from runtime.schema import MAX_CATEGORIES, MAX_PROBLEMS, Schema, untyped
+from runtime.schema import MAX_PROBLEMS, Schema, untyped
 
 # pandas writes a lone \r without quotes, and a byte order mark is no part of a body.
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\r\ufeff")

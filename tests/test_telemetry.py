@@ -20,7 +20,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness import ROOT, environment, free_port, until
-from runtime.telemetry import Lines, Log, Prints, Record, clean_id, request_id
+from runtime.prints import Prints
+from runtime.telemetry import Lines, Log, Record, clean_id, request_id
 
 # `[time] [process] [LEVEL]`, then the id where there is one.
 START = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] \[\d+\] \[[A-Z]+\] "
@@ -229,7 +230,7 @@ def test_a_message_cannot_wipe_what_is_on_the_screen() -> None:
 
 def run(program: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a program that has imported telemetry, for 30 s at most."""
-    header = "import logging, sys\nfrom runtime import telemetry\n"
+    header = "import logging, sys\nfrom runtime import prints, telemetry\n"
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", header + program],
         env=environment(PYTHONPATH=ROOT / "model"),
@@ -262,7 +263,8 @@ def test_what_gunicorn_and_uvicorn_log_has_the_same_form(tmp_path: Path) -> None
         "configure(20)\n"
     )
     (tmp_path / "app.py").write_text(
-        "from runtime.telemetry import capture_prints, request_id\n"
+        "from runtime.prints import capture_prints\n"
+        "from runtime.telemetry import request_id\n"
         "async def app(scope, receive, send):\n"
         "    if scope['type'] == 'lifespan':\n"
         "        await receive()\n"
@@ -429,7 +431,7 @@ def test_threads_do_not_mix_their_lines(prints: Any) -> None:
 def test_prints_are_logged_once_where_logging_goes_to_stdout() -> None:
     """The owner's own handler on sys.stdout does not call itself for ever."""
     done = run(
-        "telemetry.capture_prints()\n"
+        "prints.capture_prints()\n"
         "logging.basicConfig(stream=sys.stdout, format='%(name)s: %(message)s')\n"
         "telemetry.request_id.set('one')\n"
         "print('hello')\n"
@@ -444,7 +446,7 @@ def test_prints_are_logged_at_any_level() -> None:
     """A person who prints wants to see it."""
     done = run(
         "telemetry.configure(40)\n"
-        "telemetry.capture_prints()\n"
+        "prints.capture_prints()\n"
         "telemetry.request_id.set('one')\n"
         "print('hello')\n"
     )
@@ -456,7 +458,7 @@ def test_programs_find_what_they_know_of_stdout() -> None:
     done = run(
         "import faulthandler\n"
         "real = sys.stdout\n"
-        "telemetry.capture_prints()\n"
+        "prints.capture_prints()\n"
         "out = sys.stdout\n"
         "assert out.fileno() == 1 and not out.isatty() and out.writable()\n"
         "assert out.encoding == real.encoding and out.errors == real.errors\n"
@@ -473,10 +475,10 @@ def test_a_print_that_cannot_be_written_fails_no_request() -> None:
     with Path("/dev/full").open("w") as full:
         done = run(
             "import io\n"
-            "sys.stdout = telemetry.Prints(sys.stdout)\n"
+            "sys.stdout = prints.Prints(sys.stdout)\n"
             "print('x', flush=True)\n"
             "print('x' * 100_000)\n"
-            "sys.stdout = telemetry.Prints(io.StringIO())\n"
+            "sys.stdout = prints.Prints(io.StringIO())\n"
             "sys.stdout.close()\n"
             "print('x')\n"
             "print('survived', file=sys.stderr)\n",

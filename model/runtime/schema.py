@@ -8,116 +8,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 
 from runtime import cells
 from runtime.errors import BadInput, ClientError, Problem
+from runtime.feature import Column, listed
 from runtime.formats import Table
 
-MAX_CATEGORIES = 100  # a text column with more distinct values is free text
 MAX_PROBLEMS = 10  # reported in one answer
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of X. `dtype` is pandas' name, or "any" where nothing is known.
-
-    `missing` lists the texts of a missing cell, None if they are `cells.MISSING`.
-    A `closed` column refuses text that is none of its categories, a `required` one a
-    missing value.
-    """
-
-    name: str | int
-    dtype: str
-    example: Any = None
-    categories: tuple[str, ...] = ()
-    ordered: bool = False
-    missing: tuple[str, ...] | None = None
-    closed: bool = False
-    required: bool = False
-
-    @classmethod
-    def learn(cls, values: "pd.Series[Any]") -> Self:
-        """Describe a column of X; the example is synthetic: a median, or a mode.
-
-        Raises: ClientError for a name or a type that no request can spell.
-        """
-        name, dtype = _checked(values)
-        if pd.api.types.is_bool_dtype(values.dtype):
-            return cls(name, dtype, bool(values.mode().iloc[0]))
-        if pd.api.types.is_numeric_dtype(values.dtype):
-            low, high = (
-                float(values.quantile(0.5, interpolation=side))
-                for side in ("lower", "higher")
-            )
-            median = low / 2 + high / 2  # their sum may be too large
-            return cls(name, dtype, round(median) if "int" in dtype.lower() else median)
-        counts = values.value_counts()
-        if dtype == "category":
-            categories, ordered = tuple(values.cat.categories), bool(values.cat.ordered)
-            return cls(name, dtype, counts.index[0], categories, ordered)
-        if len(counts) >= MAX_CATEGORIES:
-            return cls(name, dtype, "text")
-        return cls(name, dtype, counts.index[0], tuple(sorted(counts.index)))
-
-    @classmethod
-    def from_json(cls, column: dict[str, Any]) -> Self:
-        """Read one column of `Schema.to_json`; older files have no `missing`."""
-        words = column.get("missing")
-        lists = {
-            "categories": tuple(column["categories"]),
-            "missing": None if words is None else tuple(words),
-        }
-        return cls(**column | lists)
-
-    @property
-    def is_text(self) -> bool:
-        """Say whether any text may stand in the column."""
-        return self.dtype.startswith(("str", "object", "category"))
-
-    def parse(
-        self, raw: Iterable[Any], first: int, problems: list[Problem], most: int
-    ) -> Any:
-        """Read cells into an array of this column's dtype; note what is wrong.
-
-        `first` is the number of the first row. Returns: `(n_rows,)`, or None where
-        there are problems, of which `most` are noted.
-        """
-        values = []
-        words = cells.MISSING if self.missing is None else frozenset(self.missing)
-        for row, cell in enumerate(raw, first):
-            try:
-                values.append(self._value(cell, words))
-            except ValueError as exc:
-                problems.append(Problem(str(exc), row, self.name))
-                if len(problems) == most:
-                    break
-        return None if problems else self._array(values)
-
-    def _value(self, cell: Any, words: cells.Words) -> Any:
-        read = cells.reader(self.dtype)
-        value = read(cell, words)  # type: ignore[misc]  # `learn` has checked the dtype
-        if self.required and cells.is_missing(value):
-            raise ValueError(cells.expected("a value, which the model needs", cell))
-        closed = self.dtype == "category" or (self.closed and self.categories)
-        if closed and isinstance(value, str) and value not in self.categories:
-            raise ValueError(cells.expected(f"one of {_listed(self.categories)}", cell))
-        return value
-
-    def _array(self, values: list[Any]) -> Any:
-        if self.dtype == "any":
-            return _as_it_looks(values)
-        if self.dtype == "category":
-            return pd.Categorical(values, list(self.categories), ordered=self.ordered)
-        if self.dtype.lower().startswith("bool"):
-            return np.array(values, dtype=object if None in values else bool)
-        if self.dtype.startswith(("str", "object")):
-            return pd.Series(values, dtype=self.dtype)
-        if "int" in self.dtype.lower() and all(isinstance(v, int) for v in values):
-            return _integers(values)
-        single = self.dtype.lower() == "float32"
-        return np.array(values, dtype="float32" if single else "float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +102,8 @@ class Schema:
             return True
         pairs = zip(line, self.columns, strict=False)
         if any(cell in words and not column.is_text for cell, column in pairs):
-            listed = _listed(name for name in names if name not in line)
-            message = f"looks like a header line, which lacks {listed}"
+            absent = listed(name for name in names if name not in line)
+            message = f"looks like a header line, which lacks {absent}"
             raise BadInput(message, row=1)
         return False
 
@@ -251,8 +149,8 @@ class Schema:
     def _refuse_absent(self, names: Iterable[str], rows: Iterable[int] = ()) -> None:
         """Name the columns that a table lacks, or that each of some rows lacks."""
         if absent := list(names):
-            expected = _listed(column.name for column in self.columns)
-            message = f"missing: {_listed(absent)}; expected {expected}"
+            expected = listed(column.name for column in self.columns)
+            message = f"missing: {listed(absent)}; expected {expected}"
             column = absent[0]
             more = [Problem(message, row, column) for row in rows]
             first = more.pop(0).row if more else None
@@ -264,7 +162,7 @@ class Schema:
             return []
         names = table.names or [str(column.name) for column in self.columns]
         return [
-            Problem(f"{len(row)} columns, expected {len(names)}: {_listed(names)}", n)
+            Problem(f"{len(row)} columns, expected {len(names)}: {listed(names)}", n)
             for n, row in enumerate(table.rows, table.first)
             if len(row) != len(names)
         ]
@@ -275,46 +173,3 @@ def untyped(table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
     row: Any = table.rows[0]
     names = table.names or (row if table.records else range(len(row)))
     return Schema.of_names(names).frame(table, most)
-
-
-def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
-    """Give name and dtype of a column that a request can spell."""
-    name, dtype = values.name, str(values.dtype)
-    if not isinstance(name, str | int):
-        message = f"column {name!r}: a column's name is to be text"
-        raise ClientError(message)
-    if cells.reader(dtype) is None:
-        message = f"column {name!r} has dtype {dtype}: fit on numbers or text"
-        raise ClientError(message)
-    if values.isna().all():
-        message = f"column {name!r} has no value in any row: leave it out"
-        raise ClientError(message)
-    if dtype in ("object", "category") and not all(
-        isinstance(value, str) for value in values.dropna()
-    ):
-        message = (
-            f"column {name!r} mixes types, or true and false with missing cells: have "
-            f"it read as text, dtype={{{name!r}: 'str'}}"
-        )
-        raise ClientError(message)
-    return name, dtype
-
-
-def _as_it_looks(values: list[Any]) -> Any:
-    """Make numbers of a column in which every cell is one, else text."""
-    try:
-        return np.array([cells.number(value) for value in values], dtype="float64")
-    except ValueError:
-        return pd.array([cells.string(value) for value in values], dtype="str")
-
-
-def _integers(values: list[int]) -> Any:
-    """Keep integers exact in 64 bits, also where `fit` had fewer; nothing overflows."""
-    low, high = min(values), max(values)
-    if low >= -(2**63) and high < 2**63:
-        return np.array(values, dtype="int64")
-    return np.array(values, dtype="uint64" if low >= 0 and high < 2**64 else "float64")
-
-
-def _listed(names: Iterable[str | int]) -> str:
-    return ", ".join(map(str, names))
