@@ -13,7 +13,8 @@ from runtime.sizing import Budget, thread_variables
 
 log = logging.getLogger("serve")
 _settings = Settings.read()
-# No settings of gunicorn's: what the workers have, and where they count.
+# No settings of gunicorn's: whose the workers are, what they have, where they count.
+master = os.getpid()
 budget = Budget.measure(_settings.workers, _settings.threads)
 metrics_dir = metrics.prepare()
 

@@ -8,7 +8,7 @@ import signal
 from runtime.lane import Lane
 from runtime.metrics import Metrics
 from runtime.model import Model
-from runtime.server import warmed
+from runtime.server import master, warmed
 from runtime.telemetry import Log
 
 log = logging.getLogger("serve")
@@ -18,7 +18,7 @@ _REPLACED = 1  # one that leaves with this one is replaced
 
 async def live(lane: Lane, model: Model, requests: Log, metrics: Metrics) -> None:
     """Let the model answer once (H-15), then look after the worker each second."""
-    master, seconds = os.getppid(), 0
+    seconds = 0
     try:
         await lane.run(model.start)
         await lane.run(model.warm_up)
