@@ -1,5 +1,6 @@
 """Fixtures: folders as SageMaker mounts them, and the image."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def image() -> Iterator[str]:
     """Build the image of this checkout; without an engine these tests are skipped."""
     if not engine_answers():
         pytest.skip("no Docker engine answers: what needs the image is not tested")
-    name = "sagemaker-model:test"
+    name = f"sagemaker-model:test-{os.getpid()}"  # another run may use this engine
     build_image(name)
     yield name
     subprocess.run(["docker", "image", "rm", "--force", name], check=False)
