@@ -214,7 +214,8 @@ build_image() {
 # Usage: build OPTION ...
 # Attestations are off: they turn an image into an OCI index, which SageMaker refuses (I-08).
 build() {
-    local command=(env DOCKER_BUILDKIT=0 docker build)
+    # The classic builder would leave a container where a step fails.
+    local command=(env DOCKER_BUILDKIT=0 docker build --force-rm)
     if [[ "${builder}" == buildx ]]; then
         command=(docker buildx build --platform "${platform}" --provenance=false --sbom=false)
     fi

@@ -513,7 +513,7 @@ def test_the_classic_builder_builds_for_the_engines_platform_without_being_told(
     )
     assert result.returncode == 0
     call = only(checkout, BUILD)
-    assert call.startswith("DOCKER_BUILDKIT=0 docker build ")
+    assert call.startswith("DOCKER_BUILDKIT=0 docker build --force-rm ")
     assert "--platform" not in call
 
 
