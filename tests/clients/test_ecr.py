@@ -1,0 +1,632 @@
+"""build_and_push.sh against a real engine, a real registry and the answers of AWS' API.
+
+The registries are those of .ci/registry.sh, under ECR's own names. STS, IAM with its
+checks switched on, and ECR are moto's server, in which ecr.py shows what they hold.
+"""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+import httpx
+import pytest
+
+import runtime
+from clients.ecr_registry import (
+    ACCOUNT,
+    DOCKER_V2,
+    KNOWS_ANOTHER,
+    READ_ONLY,
+    TAKES,
+    Registry,
+    digest_of,
+    host_of,
+)
+from harness import ROOT, docker, free_port, until
+
+HERE = Path(__file__).parent
+VENV = ROOT / ".venv-ecr"
+BUILDX = Path("/var/tmp/ecr/usr/libexec/docker/cli-plugins/docker-buildx")
+BUILDERS = ("classic", "buildx")
+PREFIX = f"test-{os.getpid()}"  # of repositories: another run may use this registry
+TOOLS = ("bash", "cat", "dirname", "env", "git", "grep", "mktemp", "rm", "sed", "tee")
+TEMPLATE = ("build_and_push.sh", "Dockerfile", ".dockerignore", "requirements.txt")
+POWER_USER = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPowerUser"
+FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryFullAccess"
+EMULATOR = "docker run --privileged --rm tonistiigi/binfmt --install"
+# The head of an ELF file for the machine 183, and nothing to run.
+ARM64_PROGRAM = struct.pack("<4s5B7xHHI40x", b"\x7fELF", 2, 1, 1, 0, 0, 2, 183, 1)
+# An image of the same layers is there meanwhile, so that they are made once.
+pytestmark = pytest.mark.usefixtures("registry", "image")
+either_builder = pytest.mark.parametrize("builder", BUILDERS)
+
+
+# What answers
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[Registry]:
+    """Give what the registries hold; without them these tests are skipped."""
+    try:
+        found = Registry()
+    except (FileNotFoundError, httpx.TransportError):
+        pytest.skip("no registry stands in for ECR: .ci/registry.sh start")
+    yield found
+    found.client.close()
+
+
+class Api:
+    """moto's server, as a process of the environment .venv-ecr."""
+
+    def __init__(self, log: Path) -> None:
+        port = free_port()
+        self.log, self.url = log, f"http://127.0.0.1:{port}"
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [VENV / "bin/python", "-m", "clients.ecr", str(port)],
+                cwd=HERE.parent,
+                env=os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> Self:
+        until(lambda: self.answers() or self.process.poll() is not None, 60)
+        assert self.process.poll() is None, self.log.read_text()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def answers(self) -> bool:
+        """Say whether it does, with its checks of rights switched off."""
+        try:
+            return self.check_rights(after="inf").is_success
+        except httpx.TransportError:
+            return False
+
+    def check_rights(self, after: str = "0") -> httpx.Response:
+        """Let it check signatures and rights, after so many requests."""
+        return httpx.post(f"{self.url}/moto-api/reset-auth", content=after)
+
+    def client(self, service: str, region: str = TAKES, **keys: str) -> Any:
+        """Give boto3's client."""
+        given = keys or {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+        return boto3.client(service, endpoint_url=self.url, region_name=region, **given)
+
+    def user(self, name: str, *policies: str, region: str = TAKES) -> dict[str, str]:
+        """Make a user with these policies, of the partition of a region.
+
+        Returns: the variables that hold its key.
+        """
+        self.check_rights(after="inf")
+        iam = self.client("iam", region)
+        iam.create_user(UserName=name)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.check_rights()
+        for policy in policies:
+            self.allow(name, policy, region)
+        return {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+    def allow(self, name: str, policy: str, region: str = TAKES) -> None:
+        """Give a user what one of AWS' own policies allows."""
+        self.check_rights(after="inf")
+        iam = self.client("iam", region)
+        iam.attach_user_policy(UserName=name, PolicyArn=policy)
+        self.check_rights()
+
+    def asked(self, action: str) -> int:
+        """Count the requests for an action."""
+        return self.log.read_text().splitlines().count(action)
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Start the API, and remove at the end every image that was made against it."""
+    subprocess.run(
+        [
+            *("bash", "-c", 'source "$0"; native::ensure "$1" "$2"'),
+            *(ROOT / "local-test/common.sh", VENV, HERE / "ecr-requirements.txt"),
+        ],
+        check=True,
+    )
+    with Api(tmp_path_factory.mktemp("api") / "log") as started:
+        yield started
+    remove_images(f"{PREFIX}/*")
+
+
+def remove_images(repository: str) -> None:
+    reference = f"reference=*/{repository}"
+    for image in set(docker("images", "--quiet", "--filter", reference).split()):
+        docker("image", "rm", "--force", image)
+
+
+@pytest.fixture(scope="session")
+def pusher(api: Api) -> dict[str, str]:
+    """Give the key of a user who may do what a push needs (I-12)."""
+    return api.user("pusher", FULL_ACCESS)
+
+
+# Who pushes
+
+
+@dataclass
+class Checkout:
+    """A commit of this template, and the machine of whoever pushes it."""
+
+    folder: Path
+    api: Api
+    builder: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in TEMPLATE:
+            shutil.copy(ROOT / name, self.folder)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "model", self.folder / "model", ignore=ignored)
+        self.git("init", "--quiet")
+        self.commit()
+        plugins = self.folder.parent / "docker/cli-plugins"
+        plugins.mkdir(parents=True)
+        plugin = plugins / "docker-buildx"
+        if self.builder == "buildx":
+            plugin.symlink_to(BUILDX)
+        else:  # in the way of one that is installed
+            plugin.write_text("#!/bin/sh\nexit 1\n")
+            plugin.chmod(0o755)
+
+    def commit(self) -> str:
+        """Commit all there is. Returns: the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "a commit")
+        return self.git("rev-parse", "HEAD")
+
+    def git(self, *arguments: str) -> str:
+        """Run git as someone. Returns: what it prints."""
+        who = ("-c", "user.name=Someone", "-c", "user.email=someone@example.com")
+        return self.run("git", "-C", str(self.folder), *who, *arguments).strip()
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        """Give the variables of a program of this machine."""
+        top = self.folder.parent
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        return {
+            **kept,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self.api.url,
+            "AWS_REGION": TAKES,
+            "DOCKER_CONFIG": str(top / "docker"),
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "HOME": str(top),
+            "PATH": f"{VENV}/bin:{os.environ['PATH']}",
+            **self.variables,
+            **changes,
+        }
+
+    def run(self, *command: str) -> str:
+        """Run a program that succeeds. Returns: what it prints."""
+        result = subprocess.run(
+            command, env=self.environment(), capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def push(
+        self, name: str, *options: str, **changes: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run build_and_push.sh for a repository of this test run."""
+        return subprocess.run(
+            [self.folder / "build_and_push.sh", f"{PREFIX}/{name}", *options],
+            env=self.environment(**changes),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
+
+def make_checkout(
+    top: Path, api: Api, builder: str, variables: dict[str, str]
+) -> Checkout:
+    (top / "checkout").mkdir()
+    return Checkout(top / "checkout", api, builder, variables)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, api: Api, pusher: dict[str, str]) -> Checkout:
+    """Give a commit that the classic builder builds."""
+    return make_checkout(tmp_path, api, "classic", pusher)
+
+
+@dataclass
+class Pushed:
+    """What a first push left, and how often the repository was created by it."""
+
+    checkout: Checkout
+    repository: str
+    result: subprocess.CompletedProcess[str]
+    created: int
+    tag: str
+
+    def address(self) -> str:
+        """Give the address with the digest that was printed."""
+        return self.result.stdout.splitlines()[2]
+
+    def digest(self) -> str:
+        """Give the digest that was printed."""
+        return self.address().rpartition("@")[2]
+
+
+@pytest.fixture(scope="module", params=BUILDERS)
+def pushed(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    api: Api,
+    pusher: dict[str, str],
+) -> Pushed:
+    """Push a clean commit for the first time, with each builder once."""
+    builder = request.param
+    checkout = make_checkout(tmp_path_factory.mktemp(builder), api, builder, pusher)
+    before = api.asked("CreateRepository")
+    result = checkout.push(builder)
+    assert result.returncode == 0, result.stderr
+    created = api.asked("CreateRepository") - before
+    tag = checkout.git("rev-parse", "--short", "HEAD")
+    return Pushed(checkout, f"{PREFIX}/{builder}", result, created, tag)
+
+
+# What arrives
+
+
+def test_the_builder_is_buildx_where_there_is_one(pushed: Pushed) -> None:
+    steps = {"classic": "Step 1/", "buildx": "[internal] load build definition"}
+    assert steps[pushed.checkout.builder] in pushed.result.stderr
+
+
+def test_what_is_printed_is_where_the_registry_has_it(
+    pushed: Pushed, registry: Registry
+) -> None:
+    """I-01."""
+    address = f"{host_of(TAKES)}/{pushed.repository}"
+    printed = pushed.result.stdout.splitlines()[:3]
+    digest = digest_of(registry.manifest(pushed.repository, pushed.tag))
+    assert printed == [
+        f"{address}:{pushed.tag}",
+        f"{address}:latest",
+        f"{address}@{digest}",
+    ]
+
+
+def test_latest_is_the_same_digest(pushed: Pushed, registry: Registry) -> None:
+    tags = registry.tags(pushed.repository)
+    assert tags == {pushed.tag: pushed.digest(), "latest": pushed.digest()}
+
+
+def test_the_api_gives_the_printed_digest_for_a_tag(pushed: Pushed, api: Api) -> None:
+    """The first block of docs/deploy.md begins with this call."""
+    keys = {name.lower(): v for name, v in pushed.checkout.variables.items()}
+    found = api.client("ecr", **keys).describe_images(
+        repositoryName=pushed.repository, imageIds=[{"imageTag": "latest"}]
+    )
+    assert [i["imageDigest"] for i in found["imageDetails"]] == [pushed.digest()]
+
+
+def test_the_manifest_is_dockers_single_one(pushed: Pushed, registry: Registry) -> None:
+    """I-08; conformance check 15: read from the registry, which was asked for any."""
+    manifest = registry.manifest(pushed.repository, pushed.digest())
+    assert manifest.headers["Content-Type"] == DOCKER_V2
+    assert manifest.json()["mediaType"] == DOCKER_V2
+
+
+def test_docker_manifest_inspect_shows_one_image_for_amd64_below_10_gb(
+    pushed: Pushed, registry: Registry
+) -> None:
+    """Conformance check 15; I-06, I-08, I-11: every part is there in the size named."""
+    inspect = ("docker", "manifest", "inspect", "--verbose", pushed.address())
+    shown = json.loads(pushed.checkout.run(*inspect))
+    assert shown["Descriptor"]["mediaType"] == DOCKER_V2
+    assert shown["Descriptor"]["platform"] == {"architecture": "amd64", "os": "linux"}
+    parts = [shown["SchemaV2Manifest"]["config"], *shown["SchemaV2Manifest"]["layers"]]
+    sizes = [registry.blob_size(pushed.repository, part["digest"]) for part in parts]
+    assert sizes == [part["size"] for part in parts]
+    assert sum(sizes) < 10e9
+
+
+def test_the_configuration_says_architecture_version_and_commit(
+    pushed: Pushed, registry: Registry
+) -> None:
+    """I-06."""
+    made = registry.configuration(pushed.repository, pushed.digest())
+    labels = made["config"]["Labels"]
+    opencontainers = "org.opencontainers.image"
+    assert (made["os"], made["architecture"]) == ("linux", "amd64")
+    assert labels[f"{opencontainers}.version"] == runtime.__version__
+    commit = pushed.checkout.git("rev-parse", "HEAD")
+    assert labels[f"{opencontainers}.revision"] == commit
+
+
+def test_a_second_push_creates_no_repository_and_moves_no_tag(
+    pushed: Pushed, registry: Registry, api: Api
+) -> None:
+    """I-03."""
+    tags, asked = registry.tags(pushed.repository), api.asked("CreateRepository")
+    again = pushed.checkout.push(pushed.checkout.builder)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == pushed.result.stdout
+    assert registry.tags(pushed.repository) == tags
+    assert (pushed.created, api.asked("CreateRepository")) == (1, asked)
+
+
+def test_what_the_printed_address_names_is_pulled_back_trains_and_serves(
+    pushed: Pushed, tmp_path: Path
+) -> None:
+    """T-01, H-01; conformance checks 1 and 6, with what is in the registry."""
+    remove_images(pushed.repository)
+    pushed.checkout.run("docker", "pull", "--quiet", pushed.address())
+    shutil.copytree(ROOT / "local-test/test-dir/input", tmp_path / "ml/input")
+    opt_ml = f"{tmp_path}/ml:/opt/ml"
+    docker("run", "--rm", "--volume", opt_ml, pushed.address(), "train")
+    payload = (ROOT / "local-test/payload.csv").read_bytes()
+    with serving(pushed.address(), opt_ml) as client:
+        until(lambda: answers(client), 60)
+        answer = client.post(
+            "/invocations", content=payload, headers={"Content-Type": "text/csv"}
+        )
+    assert len(answer.json()["predictions"]) == payload.count(b"\n")
+
+
+@contextmanager
+def serving(image: str, volume: str) -> Iterator[httpx.Client]:
+    options = ("--publish", "127.0.0.1::8080", "--volume", f"{volume}:ro")
+    container = docker("run", "--detach", *options, image, "serve").strip()
+    try:
+        place = docker("port", container, "8080").splitlines()[0]
+        with httpx.Client(base_url=f"http://{place}") as client:
+            yield client
+    finally:
+        docker("rm", "--force", "--volumes", container)
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/ping").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_uncommitted_changes_are_pushed_as_dirty_and_move_nothing(
+    pushed: Pushed, registry: Registry
+) -> None:
+    tags = registry.tags(pushed.repository)
+    change = pushed.checkout.folder / "model/change.py"
+    change.touch()
+    result = pushed.checkout.push(pushed.checkout.builder)
+    change.unlink()
+    assert result.returncode == 0, result.stderr
+    new = f"{pushed.tag}-dirty"
+    digest = digest_of(registry.manifest(pushed.repository, new))
+    assert f"@{digest}\n" in result.stdout
+    assert registry.tags(pushed.repository) == {**tags, new: digest}
+    assert digest != tags["latest"]
+
+
+def test_the_next_commit_moves_latest_and_keeps_the_tag_before(
+    checkout: Checkout, registry: Registry
+) -> None:
+    tags = []
+    for content in ("first", "second"):
+        (checkout.folder / "model/content.py").write_text(f"# {content}\n")
+        checkout.commit()
+        result = checkout.push("moves")
+        assert result.returncode == 0, result.stderr
+        tags.append(checkout.git("rev-parse", "--short", "HEAD"))
+    held = registry.tags(f"{PREFIX}/moves")
+    assert held.keys() == {*tags, "latest"}
+    assert held["latest"] == held[tags[1]] != held[tags[0]]
+
+
+# What fails, and leaves the registry as it was
+
+
+@contextmanager
+def nothing_pushed(registry: Registry) -> Iterator[None]:
+    before = registry.held()
+    yield
+    assert registry.held() == before
+
+
+def cure(result: subprocess.CompletedProcess[str]) -> str:
+    """Give the last line of a failed run: the command that repairs it."""
+    assert result.returncode == 1, result.stderr
+    assert result.stdout == ""
+    return result.stderr.splitlines()[-1].strip()
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({}, "Unable to locate credentials"),
+        ({"ID": "AKIAUNKNOWN"}, "InvalidClientTokenId"),
+        ({"SECRET": "another"}, "SignatureDoesNotMatch"),
+    ],
+    ids=["none", "unknown", "another secret"],
+)
+def test_without_credentials_that_aws_knows_it_names_the_command_that_sets_them(
+    checkout: Checkout, registry: Registry, keys: dict[str, str], reason: str
+) -> None:
+    names = {"ID": "AWS_ACCESS_KEY_ID", "SECRET": "AWS_SECRET_ACCESS_KEY"}
+    changes = {names[short]: value for short, value in keys.items()}
+    checkout.variables = {**checkout.variables, **changes} if keys else {}
+    with nothing_pushed(registry):
+        result = checkout.push("unknown")
+    assert cure(result) == "aws configure"
+    assert reason in result.stderr
+
+
+def test_each_right_that_is_missing_is_named_until_the_push_goes_through(
+    checkout: Checkout, registry: Registry, api: Api
+) -> None:
+    """I-03, I-12: a look-up that is refused creates nothing."""
+    checkout.variables = api.user("beginner")
+    with nothing_pushed(registry):
+        asked = api.asked("CreateRepository")
+        look_up = checkout.push("rights")
+        assert policy(cure(look_up)) == POWER_USER
+        assert "ecr:DescribeRepositories" in look_up.stderr
+        assert api.asked("CreateRepository") == asked
+        api.allow("beginner", POWER_USER)
+        creation = checkout.push("rights")
+        assert policy(cure(creation)) == FULL_ACCESS
+        assert "ecr:CreateRepository" in creation.stderr
+    api.allow("beginner", FULL_ACCESS)
+    allowed = checkout.push("rights")
+    assert allowed.returncode == 0, allowed.stderr
+
+
+def policy(command: str) -> str:
+    assert command.startswith("aws iam attach-role-policy ")
+    return command.rpartition("--policy-arn ")[2]
+
+
+@either_builder
+def test_a_build_that_fails_pushes_nothing_and_leaves_no_container(
+    tmp_path: Path,
+    api: Api,
+    pusher: dict[str, str],
+    registry: Registry,
+    builder: str,
+) -> None:
+    checkout = make_checkout(tmp_path, api, builder, pusher)
+    with (checkout.folder / "Dockerfile").open("a") as file:
+        file.write(f"LABEL test={PREFIX}\nRUN echo not today && exit 3\n")
+    checkout.commit()
+    with nothing_pushed(registry):
+        result = checkout.push("fails")
+    assert cure(result).endswith(f"build_and_push.sh {PREFIX}/fails")
+    assert "not today" in result.stderr
+    assert "the build failed: nothing is pushed" in result.stderr
+    left = docker("ps", "--all", "--quiet", "--filter", f"label=test={PREFIX}").split()
+    for container in left:
+        docker("rm", container)
+    assert left == []
+
+
+def test_a_registry_that_refuses_the_password_gets_nothing(
+    checkout: Checkout, registry: Registry
+) -> None:
+    """I-02."""
+    with nothing_pushed(registry):
+        result = checkout.push("login", AWS_REGION=KNOWS_ANOTHER)
+    assert policy(cure(result)) == POWER_USER
+    assert f"no login to {host_of(KNOWS_ANOTHER)}" in result.stderr
+    assert "401 Unauthorized" in result.stderr
+
+
+@either_builder
+def test_a_push_that_is_refused_moves_no_tag(
+    tmp_path: Path,
+    api: Api,
+    pusher: dict[str, str],
+    registry: Registry,
+    builder: str,
+) -> None:
+    checkout = make_checkout(tmp_path, api, builder, pusher)
+    asked = api.asked("PutImage")
+    with nothing_pushed(registry):
+        result = checkout.push("refused", AWS_REGION=READ_ONLY)
+    assert policy(cure(result)) == POWER_USER
+    assert "the push failed (layers that arrived are kept)" in result.stderr
+    assert api.asked("PutImage") == asked
+
+
+def test_without_an_engine_it_names_the_command_that_starts_one(
+    checkout: Checkout, registry: Registry, tmp_path: Path
+) -> None:
+    with nothing_pushed(registry):
+        result = checkout.push("engine", DOCKER_HOST=f"unix://{tmp_path}/no.sock")
+    assert cure(result) == "sudo systemctl start docker"
+    assert "no Docker engine answers" in result.stderr
+
+
+@pytest.mark.parametrize("missing", ["docker", "aws"])
+def test_without_a_program_it_names_the_command_that_installs_one(
+    checkout: Checkout, registry: Registry, tmp_path: Path, missing: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in {*TOOLS, "docker", "aws"} - {missing}:
+        found = shutil.which(name, path=checkout.environment()["PATH"])
+        (tmp_path / "bin" / name).symlink_to(str(found))
+    with nothing_pushed(registry):
+        result = checkout.push("program", PATH=str(tmp_path / "bin"))
+    package = {"docker": "docker.io", "aws": "awscli"}[missing]
+    assert cure(result) == f"sudo apt-get install {package}"
+    assert "is missing" in result.stderr
+
+
+# Elsewhere
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "suffix"),
+    [
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+    ],
+)
+def test_the_name_is_that_of_the_partition_in_which_the_caller_is(
+    checkout: Checkout, api: Api, partition: str, region: str, suffix: str
+) -> None:
+    """I-01, X-50: STS says which it is; a dry run creates and pushes nothing."""
+    full_access = FULL_ACCESS.replace("arn:aws:", f"arn:{partition}:")
+    checkout.variables = api.user("elsewhere", full_access, region=region)
+    asked = api.asked("CreateRepository")
+    result = checkout.push("elsewhere", "--region", region, "--dry-run")
+    assert result.returncode == 0, result.stderr
+    address = f"{ACCOUNT}.dkr.ecr.{region}.{suffix}/{PREFIX}/elsewhere"
+    tag = checkout.git("rev-parse", "--short", "HEAD")
+    assert f"docker push {address}:{tag} " in result.stdout
+    assert api.asked("CreateRepository") == asked
+
+
+def test_without_buildx_another_platform_is_refused_with_what_it_needs(
+    checkout: Checkout, registry: Registry
+) -> None:
+    """I-06."""
+    with nothing_pushed(registry):
+        result = checkout.push("arm", "--platform", "linux/arm64")
+    assert cure(result) == f"{EMULATOR} arm64"
+    assert "needs buildx (https://docs.docker.com/go/buildx/)" in result.stderr
+
+
+def test_a_program_of_another_platform_that_does_not_run_pushes_nothing(
+    tmp_path: Path, api: Api, pusher: dict[str, str], registry: Registry
+) -> None:
+    """I-06, X-48: no base image for arm64 is at hand, so the step runs a program."""
+    checkout = make_checkout(tmp_path, api, "buildx", pusher)
+    (checkout.folder / "model/foreign").write_bytes(ARM64_PROGRAM)
+    (checkout.folder / "model/foreign").chmod(0o755)
+    dockerfile = 'FROM scratch\nCOPY model /\nRUN ["/foreign"]\n'
+    (checkout.folder / "Dockerfile").write_text(dockerfile)
+    checkout.commit()
+    with nothing_pushed(registry):
+        result = checkout.push("arm", "--platform", "linux/arm64")
+    assert cure(result).endswith("/arm --platform linux/arm64")
+    assert "the build failed: nothing is pushed" in result.stderr
+    assert f"(foreign platform: {EMULATOR} arm64)" in result.stderr
