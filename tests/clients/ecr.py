@@ -25,7 +25,6 @@ from clients.ecr_registry import ACCOUNT, Registry
 
 OF_IMAGES = ("BatchGetImage", "DescribeImages", "PutImage")
 
-
 MOTO = DomainDispatcherApplication(create_backend_app)
 registry_of = cache(Registry)
 

@@ -5,22 +5,26 @@ checks switched on, and ECR are moto's server, in which ecr.py shows what they h
 """
 
 import json
-import os
 import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
-import boto3
 import httpx
 import pytest
 
 import runtime
+from clients.ecr_harness import (
+    PREFIX,
+    Api,
+    Checkout,
+    make_checkout,
+    make_environment,
+    remove_images,
+)
 from clients.ecr_registry import (
     ACCOUNT,
     DOCKER_V2,
@@ -31,15 +35,10 @@ from clients.ecr_registry import (
     digest_of,
     host_of,
 )
-from harness import ROOT, docker, free_port, until
+from harness import ROOT, docker, until
 
-HERE = Path(__file__).parent
-VENV = ROOT / ".venv-ecr"
-BUILDX = Path("/var/tmp/ecr/usr/libexec/docker/cli-plugins/docker-buildx")
 BUILDERS = ("classic", "buildx")
-PREFIX = f"test-{os.getpid()}"  # of repositories: another run may use this registry
 TOOLS = ("bash", "cat", "dirname", "env", "git", "grep", "mktemp", "rm", "sed", "tee")
-TEMPLATE = ("build_and_push.sh", "Dockerfile", ".dockerignore", "requirements.txt")
 POWER_USER = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPowerUser"
 FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryFullAccess"
 EMULATOR = "docker run --privileged --rm tonistiigi/binfmt --install"
@@ -64,99 +63,13 @@ def registry() -> Iterator[Registry]:
     found.client.close()
 
 
-class Api:
-    """moto's server, as a process of the environment .venv-ecr."""
-
-    def __init__(self, log: Path) -> None:
-        port = free_port()
-        self.log, self.url = log, f"http://127.0.0.1:{port}"
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [VENV / "bin/python", "-m", "clients.ecr", str(port)],
-                cwd=HERE.parent,
-                env=os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-
-    def __enter__(self) -> Self:
-        until(lambda: self.answers() or self.process.poll() is not None, 60)
-        assert self.process.poll() is None, self.log.read_text()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def answers(self) -> bool:
-        """Say whether it does, with its checks of rights switched off."""
-        try:
-            return self.check_rights(after="inf").is_success
-        except httpx.TransportError:
-            return False
-
-    def check_rights(self, after: str = "0") -> httpx.Response:
-        """Let it check signatures and rights, after so many requests."""
-        return httpx.post(f"{self.url}/moto-api/reset-auth", content=after)
-
-    def client(self, service: str, region: str = TAKES, **keys: str) -> Any:
-        """Give boto3's client."""
-        given = keys or {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
-        return boto3.client(service, endpoint_url=self.url, region_name=region, **given)
-
-    def user(self, name: str, *policies: str, region: str = TAKES) -> dict[str, str]:
-        """Make a user with these policies, of the partition of a region.
-
-        Returns: the variables that hold its key.
-        """
-        self.check_rights(after="inf")
-        iam = self.client("iam", region)
-        iam.create_user(UserName=name)
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        self.check_rights()
-        for policy in policies:
-            self.allow(name, policy, region)
-        return {
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        }
-
-    def allow(self, name: str, policy: str, region: str = TAKES) -> None:
-        """Give a user what one of AWS' own policies allows."""
-        self.check_rights(after="inf")
-        iam = self.client("iam", region)
-        iam.attach_user_policy(UserName=name, PolicyArn=policy)
-        self.check_rights()
-
-    def asked(self, action: str) -> int:
-        """Count the requests for an action."""
-        return self.log.read_text().splitlines().count(action)
-
-
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Start the API, and remove at the end every image that was made against it."""
-    subprocess.run(
-        [
-            *("bash", "-c", 'source "$0"; native::ensure "$1" "$2"'),
-            *(ROOT / "local-test/common.sh", VENV, HERE / "ecr-requirements.txt"),
-        ],
-        check=True,
-    )
+    make_environment()
     with Api(tmp_path_factory.mktemp("api") / "log") as started:
-        yield started
+        yield started.ready()
     remove_images(f"{PREFIX}/*")
-
-
-def remove_images(repository: str) -> None:
-    reference = f"reference=*/{repository}"
-    for image in set(docker("images", "--quiet", "--filter", reference).split()):
-        docker("image", "rm", "--force", image)
 
 
 @pytest.fixture(scope="session")
@@ -168,91 +81,10 @@ def pusher(api: Api) -> dict[str, str]:
 # Who pushes
 
 
-@dataclass
-class Checkout:
-    """A commit of this template, and the machine of whoever pushes it."""
-
-    folder: Path
-    api: Api
-    builder: str
-    variables: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in TEMPLATE:
-            shutil.copy(ROOT / name, self.folder)
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "model", self.folder / "model", ignore=ignored)
-        self.git("init", "--quiet")
-        self.commit()
-        plugins = self.folder.parent / "docker/cli-plugins"
-        plugins.mkdir(parents=True)
-        plugin = plugins / "docker-buildx"
-        if self.builder == "buildx":
-            plugin.symlink_to(BUILDX)
-        else:  # in the way of one that is installed
-            plugin.write_text("#!/bin/sh\nexit 1\n")
-            plugin.chmod(0o755)
-
-    def commit(self) -> str:
-        """Commit all there is. Returns: the commit."""
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "a commit")
-        return self.git("rev-parse", "HEAD")
-
-    def git(self, *arguments: str) -> str:
-        """Run git as someone. Returns: what it prints."""
-        who = ("-c", "user.name=Someone", "-c", "user.email=someone@example.com")
-        return self.run("git", "-C", str(self.folder), *who, *arguments).strip()
-
-    def environment(self, **changes: str) -> dict[str, str]:
-        """Give the variables of a program of this machine."""
-        top = self.folder.parent
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        return {
-            **kept,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL": self.api.url,
-            "AWS_REGION": TAKES,
-            "DOCKER_CONFIG": str(top / "docker"),
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "HOME": str(top),
-            "PATH": f"{VENV}/bin:{os.environ['PATH']}",
-            **self.variables,
-            **changes,
-        }
-
-    def run(self, *command: str) -> str:
-        """Run a program that succeeds. Returns: what it prints."""
-        result = subprocess.run(
-            command, env=self.environment(), capture_output=True, text=True
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    def push(
-        self, name: str, *options: str, **changes: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run build_and_push.sh for a repository of this test run."""
-        return subprocess.run(
-            [self.folder / "build_and_push.sh", f"{PREFIX}/{name}", *options],
-            env=self.environment(**changes),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-
-
-def make_checkout(
-    top: Path, api: Api, builder: str, variables: dict[str, str]
-) -> Checkout:
-    (top / "checkout").mkdir()
-    return Checkout(top / "checkout", api, builder, variables)
-
-
 @pytest.fixture
 def checkout(tmp_path: Path, api: Api, pusher: dict[str, str]) -> Checkout:
     """Give a commit that the classic builder builds."""
-    return make_checkout(tmp_path, api, "classic", pusher)
+    return make_checkout(tmp_path, "classic", api, pusher)
 
 
 @dataclass
@@ -283,7 +115,7 @@ def pushed(
 ) -> Pushed:
     """Push a clean commit for the first time, with each builder once."""
     builder = request.param
-    checkout = make_checkout(tmp_path_factory.mktemp(builder), api, builder, pusher)
+    checkout = make_checkout(tmp_path_factory.mktemp(builder), builder, api, pusher)
     before = api.asked("CreateRepository")
     result = checkout.push(builder)
     assert result.returncode == 0, result.stderr
@@ -321,7 +153,7 @@ def test_latest_is_the_same_digest(pushed: Pushed, registry: Registry) -> None:
 
 def test_the_api_gives_the_printed_digest_for_a_tag(pushed: Pushed, api: Api) -> None:
     """The first block of docs/deploy.md begins with this call."""
-    keys = {name.lower(): v for name, v in pushed.checkout.variables.items()}
+    keys = {name.lower(): v for name, v in pushed.checkout.key.items()}
     found = api.client("ecr", **keys).describe_images(
         repositoryName=pushed.repository, imageIds=[{"imageTag": "latest"}]
     )
@@ -415,8 +247,7 @@ def test_uncommitted_changes_are_pushed_as_dirty_and_move_nothing(
     pushed: Pushed, registry: Registry
 ) -> None:
     tags = registry.tags(pushed.repository)
-    change = pushed.checkout.folder / "model/change.py"
-    change.touch()
+    change = pushed.checkout.write("model/change.py")
     result = pushed.checkout.push(pushed.checkout.builder)
     change.unlink()
     assert result.returncode == 0, result.stderr
@@ -431,12 +262,11 @@ def test_the_next_commit_moves_latest_and_keeps_the_tag_before(
     checkout: Checkout, registry: Registry
 ) -> None:
     tags = []
-    for content in ("first", "second"):
-        (checkout.folder / "model/content.py").write_text(f"# {content}\n")
-        checkout.commit()
+    for content in (b"# first", b"# second"):
+        checkout.write("model/content.py", content)
+        tags.append(checkout.commit())
         result = checkout.push("moves")
         assert result.returncode == 0, result.stderr
-        tags.append(checkout.git("rev-parse", "--short", "HEAD"))
     held = registry.tags(f"{PREFIX}/moves")
     assert held.keys() == {*tags, "latest"}
     assert held["latest"] == held[tags[1]] != held[tags[0]]
@@ -473,7 +303,7 @@ def test_without_credentials_that_aws_knows_it_names_the_command_that_sets_them(
 ) -> None:
     names = {"ID": "AWS_ACCESS_KEY_ID", "SECRET": "AWS_SECRET_ACCESS_KEY"}
     changes = {names[short]: value for short, value in keys.items()}
-    checkout.variables = {**checkout.variables, **changes} if keys else {}
+    checkout.key = {**checkout.key, **changes} if keys else {}
     with nothing_pushed(registry):
         result = checkout.push("unknown")
     assert cure(result) == "aws configure"
@@ -484,7 +314,7 @@ def test_each_right_that_is_missing_is_named_until_the_push_goes_through(
     checkout: Checkout, registry: Registry, api: Api
 ) -> None:
     """I-03, I-12: a look-up that is refused creates nothing."""
-    checkout.variables = api.user("beginner")
+    checkout.key = api.user("beginner")
     with nothing_pushed(registry):
         asked = api.asked("CreateRepository")
         look_up = checkout.push("rights")
@@ -513,9 +343,10 @@ def test_a_build_that_fails_pushes_nothing_and_leaves_no_container(
     registry: Registry,
     builder: str,
 ) -> None:
-    checkout = make_checkout(tmp_path, api, builder, pusher)
-    with (checkout.folder / "Dockerfile").open("a") as file:
-        file.write(f"LABEL test={PREFIX}\nRUN echo not today && exit 3\n")
+    checkout = make_checkout(tmp_path, builder, api, pusher)
+    steps = f"\nLABEL test={PREFIX}\nRUN echo not today && exit 3\n"
+    dockerfile = (checkout.folder / "Dockerfile").read_text() + steps
+    checkout.write("Dockerfile", dockerfile.encode())
     checkout.commit()
     with nothing_pushed(registry):
         result = checkout.push("fails")
@@ -537,6 +368,7 @@ def test_a_registry_that_refuses_the_password_gets_nothing(
     assert policy(cure(result)) == POWER_USER
     assert f"no login to {host_of(KNOWS_ANOTHER)}" in result.stderr
     assert "401 Unauthorized" in result.stderr
+    assert "The push refers to" not in result.stderr
 
 
 @either_builder
@@ -547,7 +379,7 @@ def test_a_push_that_is_refused_moves_no_tag(
     registry: Registry,
     builder: str,
 ) -> None:
-    checkout = make_checkout(tmp_path, api, builder, pusher)
+    checkout = make_checkout(tmp_path, builder, api, pusher)
     asked = api.asked("PutImage")
     with nothing_pushed(registry):
         result = checkout.push("refused", AWS_REGION=READ_ONLY)
@@ -595,7 +427,7 @@ def test_the_name_is_that_of_the_partition_in_which_the_caller_is(
 ) -> None:
     """I-01, X-50: STS says which it is; a dry run creates and pushes nothing."""
     full_access = FULL_ACCESS.replace("arn:aws:", f"arn:{partition}:")
-    checkout.variables = api.user("elsewhere", full_access, region=region)
+    checkout.key = api.user("elsewhere", full_access, region=region)
     asked = api.asked("CreateRepository")
     result = checkout.push("elsewhere", "--region", region, "--dry-run")
     assert result.returncode == 0, result.stderr
@@ -619,11 +451,9 @@ def test_a_program_of_another_platform_that_does_not_run_pushes_nothing(
     tmp_path: Path, api: Api, pusher: dict[str, str], registry: Registry
 ) -> None:
     """I-06, X-48: no base image for arm64 is at hand, so the step runs a program."""
-    checkout = make_checkout(tmp_path, api, "buildx", pusher)
-    (checkout.folder / "model/foreign").write_bytes(ARM64_PROGRAM)
-    (checkout.folder / "model/foreign").chmod(0o755)
-    dockerfile = 'FROM scratch\nCOPY model /\nRUN ["/foreign"]\n'
-    (checkout.folder / "Dockerfile").write_text(dockerfile)
+    checkout = make_checkout(tmp_path, "buildx", api, pusher)
+    checkout.write("model/foreign", ARM64_PROGRAM)
+    checkout.write("Dockerfile", b'FROM scratch\nCOPY model /\nRUN ["/foreign"]\n')
     checkout.commit()
     with nothing_pushed(registry):
         result = checkout.push("arm", "--platform", "linux/arm64")
