@@ -58,7 +58,7 @@ def registry() -> Iterator[Registry]:
     try:
         found = Registry()
     except (FileNotFoundError, httpx.TransportError):
-        pytest.skip("no registry stands in for ECR: .ci/registry.sh start")
+        pytest.skip("no registry stands in for ECR: .ci/registry.sh starts one")
     yield found
     found.client.close()
 
