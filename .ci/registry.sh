@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Stands in for Amazon ECR on this machine: registries that answer under ECR's own names.
 #
-# Usage: .ci/registry.sh start|stop (as root on Debian; needs openssl)
+# Usage: .ci/registry.sh start|stop (as root on Debian; needs debootstrap and openssl)
 #   Account 123456789012 has one in each of three regions, on 127.0.0.2 to 127.0.0.4 and
 #   with one store: eu-west-1 takes pushes, eu-west-2 is read-only, and eu-west-3 knows
 #   another user. stop takes away what start has added: lines in /etc/hosts, folders in
@@ -57,9 +57,10 @@ answers() {
 
 # Packages of one release wherever this runs, and nothing is installed.
 unpack() { # usage: unpack PACKAGE...
-    local apt="${state}/apt" package
+    local apt="${state}/apt" mirror package
+    mirror="$(sed -n 's/^DEF_MIRROR="\(.*\)"/\1/p' /usr/sbin/debootstrap)"
     mkdir --parents "${apt}"/{lists,cache/archives}/partial
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main" \
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror} trixie main" \
         >"${apt}/sources.list"
     local options=(
         --quiet --quiet
