@@ -5,6 +5,7 @@ what lies in the model folder is a whole model or nothing (T-42).
 """
 
 import errno
+import fcntl
 import functools
 import multiprocessing
 import os
@@ -16,11 +17,13 @@ import tempfile
 import threading
 import traceback
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import runtime
 from runtime.errors import ClientError, Error, ModelError
+from runtime.mounts import Mounts
 
 if TYPE_CHECKING:
     from runtime.job import Job
@@ -66,9 +69,13 @@ def fail(base_dir: Path, exc: BaseException) -> int:
 
 
 def leave_no_model(base_dir: Path, reason: str) -> None:
-    """Empty the model folder, log, and as the last act write the reason (T-40)."""
+    """Empty the model folder, log, and as the last act write the reason (T-40).
+
+    A host that does not lead leaves it alone: it may be the leader's too (R-04).
+    """
     try:
-        empty(base_dir / "model")
+        if leads(base_dir):
+            empty(base_dir / "model")
     finally:
         print(reason, file=sys.stderr, flush=True)
         failure = base_dir / "output/failure"
@@ -84,6 +91,29 @@ def empty(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def leads(base_dir: Path) -> bool:
+    """Say whether the model folder is this host's to fill and to empty."""
+    with suppress(Exception):  # a job whose configuration is wrong is ending for that
+        return Mounts(base_dir).leader
+    return True
+
+
+def hold(folder: Path) -> None:
+    """Let the hosts that share the leader's model folder wait for its end (R-04)."""
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def wait_for_leader(folder: Path) -> None:
+    """Wait until the leader's process is gone, if it holds this folder too.
+
+    So it is in local mode, which stops all hosts as soon as one ends (R-04). In
+    SageMaker each host has a folder of its own, and nobody holds it.
+    """
+    with suppress(OSError):
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_SH)
 
 
 def reason(exc: BaseException) -> str:

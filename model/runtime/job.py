@@ -277,8 +277,10 @@ def run(
         job = Job(base_dir, values, os.environ.get("TRAINING_JOB_NAME", ""))
         job.seconds["imports"] = time.monotonic() - runtime.STARTED
         os.environ.update(job.environment())
-        ending.empty(job.model_dir)
         ending.empty(job.output_data_dir)
+        if job.leader:
+            ending.empty(job.model_dir)
+            ending.hold(job.model_dir)
         ending.watch_for_stop(job)
         _train(job, train)
     except BaseException as exc:  # noqa: BLE001 -- the job's outermost line
@@ -311,6 +313,7 @@ def _train(job: Job[Declared], train: Callable[[Job[Declared]], None]) -> None:
     with job.saving:
         job.saved.set()  # files of the owner's own count from here on
     if not job.leader:
+        ending.wait_for_leader(job.model_dir)
         return
     with job._step("check"):  # noqa: SLF001 -- same module
         ending.check(job)
