@@ -422,7 +422,7 @@ def test_sigterm_with_a_prediction_that_never_ends_is_obeyed_within_25_s(
 def test_a_killed_worker_takes_only_its_own_requests_along(
     base_dir: Path, callers: Callers
 ) -> None:
-    """X-10, X-43; conformance check 13."""
+    """X-10, X-43."""
     with serve(base_dir, MODEL_SERVER_WORKERS=2) as server:
         server.ready()
         until(lambda: len(noted(server, "starts")) == 2, 10)

@@ -354,7 +354,7 @@ def scores(answer: httpx.Response) -> list[float]:
 def test_every_spelling_of_a_request_gets_the_same_answer_in_every_spelling(
     server: Server, content_type: str, body: str, accept: str, kind: str
 ) -> None:
-    """F-05 to F-07, F-15, F-16, H-21, H-22, H-69; conformance check 9."""
+    """F-05 to F-07, F-15, F-16, H-21, H-22, H-69."""
     answer = server.invoke(body, content_type, accept=accept)
     assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
     assert scores(answer) == [3.5, 5.5]
@@ -373,7 +373,7 @@ def test_every_spelling_of_a_request_gets_the_same_answer_in_every_spelling(
 def test_what_cannot_be_read_is_415_and_what_cannot_be_written_406(
     server: Server, content_type: str, accept: str, status: int
 ) -> None:
-    """H-25; conformance check 9."""
+    """H-25."""
     refused = server.invoke("1,2,a", content_type, accept=accept)
     assert refused.status_code == status
     assert refused.headers["content-type"] == JSON

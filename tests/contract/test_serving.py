@@ -147,7 +147,7 @@ def test_sigterm_while_the_model_loads_ends_the_server_at_once(
 
 
 def test_a_killed_worker_is_replaced(tmp_path: Path, base_dir: Path) -> None:
-    """Conformance check 13."""
+    """X-10."""
     program = copy_program(tmp_path / "program")
     with Server(program, base_dir, MODEL_SERVER_WORKERS=2) as server:
         server.ready()
