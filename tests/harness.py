@@ -300,19 +300,20 @@ def docker(*arguments: str, check: bool = True) -> str:
     return result.stdout + ("" if check else result.stderr)
 
 
-def build_image(name: str) -> None:
-    """Build the image of this checkout, with BuildKit where there is one."""
+def build_image(name: str, *more: str, folder: Path = ROOT) -> str:
+    """Build an image, with BuildKit where there is one. Returns: what was printed."""
     buildx = subprocess.run(["docker", "buildx", "version"], capture_output=True)
     kit = "1" if buildx.returncode == 0 else "0"
     base = os.environ.get("BASE_IMAGE")
     options = ["--build-arg", f"BASE_IMAGE={base}"] if base else []
     result = subprocess.run(
-        ["docker", "build", "--tag", name, *options, str(ROOT)],
+        ["docker", "build", "--tag", name, *options, *more, str(folder)],
         env=os.environ | {"DOCKER_BUILDKIT": kit},
         capture_output=True,
         text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def until(condition: Any, seconds: float) -> None:
