@@ -35,7 +35,7 @@ from runtime import (
 )
 from runtime.checkpoints import Checkpoints
 from runtime.errors import ClientError, ModelError
-from runtime.evaluation import report
+from runtime.evaluation import figures, report
 from runtime.mounts import Mounts
 from runtime.schema import Schema
 
@@ -134,6 +134,8 @@ class Job(Mounts, Generic[Declared]):
         )
         try:
             with self._step("report"):
+                if not figures.available():
+                    print("report.html has no figures: matplotlib is not installed")
                 report.write(self.output_data_dir / "report.html", found, context)
         except Exception:  # noqa: BLE001 -- a page is not worth a model
             traceback.print_exc()

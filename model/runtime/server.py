@@ -4,6 +4,7 @@ import logging
 import mmap
 import os
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ wsgi_app = "main:create()"
 bind = f"0.0.0.0:{_settings.port}"  # H-09
 backlog = 2048  # connections wait here, accepted within 250 ms (H-10)
 
-worker_class = "uvicorn_worker.UvicornWorker"
+# Where the package is left out, uvicorn's own copy, which is the same but deprecated.
+_worker = "uvicorn_worker" if find_spec("uvicorn_worker") else "uvicorn.workers"
+worker_class = f"{_worker}.UvicornWorker"
 workers = budget.workers
 # gunicorn sets them before it imports `main`, and numpy with it.
 raw_env = [f"{name}={value}" for name, value in thread_variables(budget).items()]
