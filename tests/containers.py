@@ -1,6 +1,7 @@
 """Containers of the image: the owner's files in them, and what they are asked."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -154,3 +155,16 @@ def configure(opt_ml: Path, name: str, content: Mapping[str, object]) -> None:
 def payload() -> bytes:
     """Give the rows to predict that come with the template."""
     return (ROOT / "local-test/payload.csv").read_bytes()
+
+
+def needed(requirements: str, names: set[str]) -> str:
+    """Give the pinned lines of some packages and of all that they need."""
+    lines = re.findall(r"^([\w-]+)(==.*)\n((?:    #.*\n)*)", requirements, re.MULTILINE)
+    asks = [
+        (name, set(re.findall(r"([\w-]+)$", via, re.MULTILINE)))
+        for name, _, via in lines
+    ]
+    found = set(names)
+    while more := {name for name, parents in asks if parents & found} - found:
+        found |= more
+    return "".join(f"{name}{pin}\n" for name, pin, _ in lines if name in found)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import runtime
+from containers import Run, client, describe, invoke, owner, published, ready
 from harness import ROOT, build_image, docker
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -27,6 +29,19 @@ SECRET = re.compile(
     r"password|passwd|secret|token|credential|private.key|A[KS]IA[0-9A-Z]{16}|://\S+:\S+@",
     re.IGNORECASE,
 )
+
+
+# Says of each name in the column `word` whether the server has imported it.
+IMPORTED = """
+import sys
+
+class Predictor:
+    def __init__(self, model_dir):
+        pass
+
+    def predict(self, rows):
+        return [name in sys.modules for name in rows["word"]]
+"""
 
 
 @pytest.fixture
@@ -182,3 +197,21 @@ def test_hadolint_is_told_to_look_away_only_with_a_reason() -> None:
     assert told
     assert all(re.match(r"# \w.* hadolint\b", lines[n - 1]) for n in told)
     assert not list(ROOT.glob(".hadolint*"))
+
+
+def test_what_only_a_job_needs_is_imported_by_no_server(
+    run: Run, tmp_path: Path
+) -> None:
+    """H-45: and Parquet's reader with the first request that needs it."""
+    (tmp_path / "model").mkdir()
+    describe(tmp_path / "model")
+    options = *published(f"{tmp_path}/model:/opt/ml/model:ro"), "--cpus", "1"
+    container = run(*options, *owner(tmp_path, IMPORTED))
+    ready(container)
+    names = ["matplotlib", "runtime.evaluation", "runtime.job", "pyarrow.parquet"]
+    lines, parquet = "\n".join(names), pd.DataFrame({"word": names}).to_parquet()
+    with client(container) as found:
+        first = invoke(found, lines).json()["predictions"]
+        assert first == [False] * 4
+        later = invoke(found, parquet, "application/x-parquet").json()["predictions"]
+        assert later == [False, False, False, True]

@@ -6,7 +6,6 @@ missing is told in one line, where it matters.
 
 import csv
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from containers import Run, client, invoke, log, owner, payload, published, ready
+from containers import (
+    Run,
+    client,
+    invoke,
+    log,
+    needed,
+    owner,
+    payload,
+    published,
+    ready,
+)
 from containers import status as ended
 from harness import ROOT, Container, build_image, docker
 
@@ -24,19 +33,6 @@ X, y = pd.DataFrame({"a": range(20)}), ["no"] * 9 + ["yes"] * 11
 model = LogisticRegression().fit(X, y)
 job.evaluate(model, X, y)
 job.save(model, X)"""
-
-
-def needed(requirements: str, names: set[str]) -> str:
-    """Give the pinned lines of some packages and of all that they need."""
-    lines = re.findall(r"^([\w-]+)(==.*)\n((?:    #.*\n)*)", requirements, re.MULTILINE)
-    asks = [
-        (name, set(re.findall(r"([\w-]+)$", via, re.MULTILINE)))
-        for name, _, via in lines
-    ]
-    found = set(names)
-    while more := {name for name, parents in asks if parents & found} - found:
-        found |= more
-    return "".join(f"{name}{pin}\n" for name, pin, _ in lines if name in found)
 
 
 @pytest.fixture(scope="module")
