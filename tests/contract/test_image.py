@@ -168,7 +168,8 @@ def forget(name: str, log: str) -> None:
     """Remove an image, and the stages that the classic builder has left of it."""
     docker("image", "rm", name)
     base = docker("image", "inspect", "--format", "{{.Id}}", BASE)
-    for stage in reversed(re.findall(r"^ ---> ([0-9a-f]{12})$", log, re.MULTILINE)):
+    # Colours of what pip printed to stderr may stand before an arrow.
+    for stage in reversed(re.findall(r" ---> ([0-9a-f]{12})$", log, re.MULTILINE)):
         if not base.startswith(f"sha256:{stage}"):
             docker("image", "rm", stage, check=False)
 
