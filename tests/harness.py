@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import httpx
+import psutil
+import pytest
 
 from runtime import formats
 from runtime.answer import Answer, Asked, Policy
@@ -23,6 +25,11 @@ from runtime.telemetry import Record
 
 ROOT = Path(__file__).parents[1]
 READY = 60  # seconds that a server has to answer its first ping
+
+linux_only = pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="not Linux: what needs /proc or a fork is not tested",
+)
 
 # A model of three lines: no estimator, no schema, one answer a row.
 ECHO = """
@@ -158,10 +165,10 @@ class Server:
 
     def workers(self) -> list[int]:
         """Give the process ids of the workers."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return (
-            [int(p) for p in children.read_text().split()] if children.exists() else []
-        )
+        try:
+            return [child.pid for child in psutil.Process(self.process.pid).children()]
+        except psutil.NoSuchProcess:
+            return []
 
     def log(self) -> str:
         """Give what the server has written so far."""
@@ -230,10 +237,9 @@ class Training:
     def alive(self) -> int:
         """Count the processes of its group that live."""
         count = 0
-        for file in Path("/proc").glob("[0-9]*/stat"):
+        for pid in psutil.pids():
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                state, _, group = file.read_text().rpartition(")")[2].split()[:3]
-                count += state != "Z" and int(group) == self.process.pid
+                count += os.getpgid(pid) == self.process.pid and lives(pid)
         return count
 
 
@@ -282,6 +288,13 @@ class Container:
     def log(self) -> str:
         """Give what it has written so far."""
         return docker("logs", self.name, check=False)
+
+
+def lives(pid: int) -> bool:
+    """Say whether a process lives, also where nobody has asked for its status."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def engine_answers() -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from harness import answer_of, table_of
+from harness import answer_of, linux_only, table_of
 from runtime import artifact
 from runtime.errors import (
     BadInput,
@@ -565,6 +565,7 @@ def test_loading_that_leaves_no_thread_behind_may_precede_a_fork() -> None:
         done.join()
 
 
+@linux_only
 def test_loading_that_leaves_a_thread_behind_may_not_precede_a_fork() -> None:
     """X-09."""
     finish = threading.Event()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness import ROOT
+from harness import ROOT, linux_only
 from runtime.settings import Settings
 
 README = (ROOT / "README.md").read_text()
@@ -30,6 +30,7 @@ def test_its_table_of_hyperparameters_is_that_of_train() -> None:
     assert table in README
 
 
+@linux_only
 def test_the_table_of_settings_is_that_of_the_code() -> None:
     rows = []
     for field in Settings.model_fields.values():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runtime
+from harness import linux_only
 from runtime.sizing import (
     MEMORY_PER_WORKER,
     Budget,
@@ -58,12 +59,14 @@ def one_cpu() -> Iterator[None]:
     os.sched_setaffinity(0, before)
 
 
+@linux_only
 @pytest.mark.usefixtures("one_cpu")
 def test_cpus_that_the_process_may_not_use_do_not_count() -> None:
     """X-06."""
     assert cpu_count(NO_CGROUP) == 1
 
 
+@linux_only
 def test_without_a_cgroup_the_cpus_of_the_affinity_count() -> None:
     assert cpu_count(NO_CGROUP) == len(os.sched_getaffinity(0))
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness import ROOT, environment, free_port, until
+from harness import ROOT, environment, free_port, linux_only, until
 from runtime.prints import Prints
 from runtime.telemetry import Lines, Log, Record, clean_id, request_id
 
@@ -188,6 +188,7 @@ def test_the_memory_of_a_summary_has_a_bound() -> None:
     assert len(log._tally.steps) < 600
 
 
+@linux_only
 def test_a_line_that_cannot_be_written_fails_no_request() -> None:
     """A full disk, a stream that somebody closed."""
     with contextlib.suppress(OSError), Path("/dev/full").open("w") as stream:
@@ -470,6 +471,7 @@ def test_programs_find_what_they_know_of_stdout() -> None:
     assert done.stdout.startswith("text\nbytes\nCurrent thread"), done.stderr
 
 
+@linux_only
 def test_a_print_that_cannot_be_written_fails_no_request() -> None:
     """A full disk, and a stdout that the owner has closed."""
     with Path("/dev/full").open("w") as full:

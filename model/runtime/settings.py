@@ -1,6 +1,7 @@
 """Every serving variable, read once; all wrong values are reported together (H-74)."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
@@ -109,7 +110,7 @@ class Settings(BaseModel):
         "stands in the place of its answer",
     )
     preload: bool = Field(
-        default=True,
+        default=sys.platform == "linux",  # elsewhere no one counts the threads it left
         validation_alias=AliasChoices("MODEL_PRELOAD"),
         description="load the model once, before the workers fork, where safe",
     )

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import Server, copy_program, environment
+from harness import Server, copy_program, environment, linux_only
+
+pytestmark = linux_only  # elsewhere each worker loads its own copy
 
 LOADING = """
 import joblib

@@ -19,7 +19,7 @@ from contract.hostile_binary import TYPES
 from contract.hostile_bodies import valid
 from contract.hostile_client import Client
 from contract.hostile_http import well_formed
-from harness import Server
+from harness import Server, linux_only
 
 # Not those that take every body which a schema admits for one that the model takes.
 PROMISES = [
@@ -53,6 +53,7 @@ def document(server: Server) -> schemathesis.BaseSchema:
     return described
 
 
+@linux_only
 def test_nothing_that_a_caller_sends_is_a_fault_of_the_server(server: Server) -> None:
     """H-24, H-25, H-73, X-26, X-28: `python tests/contract/hostile.py` sends more."""
     folder = str(server.log_file.parent)

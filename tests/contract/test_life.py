@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness import Server, copy_program, until
+from harness import Server, copy_program, lives, until
 from runtime.schema import Schema
 
 # What it does says the first row: `word,seconds,name`. The answer is the process id.
@@ -458,16 +458,10 @@ def test_workers_end_by_themselves_where_the_master_was_killed(
         server.process.kill()
         server.process.wait()
         try:
-            until(lambda: not any(map(alive, workers)), 30)
+            until(lambda: not any(map(lives, workers)), 30)
         finally:
-            for pid in filter(alive, workers):
+            for pid in filter(lives, workers):
                 os.kill(pid, signal.SIGKILL)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", server.port))
-
-
-def alive(pid: int) -> bool:
-    """Say whether a process lives, also where nobody has asked for its status."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"

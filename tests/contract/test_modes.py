@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import Server, copy_program, until
+from harness import Server, copy_program, linux_only, until
 from runtime.schema import Schema
 
 # Answers that say which row they belong to; it refuses what only the owner can.
@@ -233,6 +233,7 @@ def test_text_that_fit_has_not_seen_is_refused_where_the_owner_says_so(
 # Asynchronous
 
 
+@linux_only
 def test_a_body_of_200_mb_is_answered_in_little_memory_while_others_have_their_turn(
     base_dir: Path,
 ) -> None:
@@ -281,6 +282,7 @@ def test_json_that_could_not_be_sliced_is_413_and_names_json_lines(
 # Pipelines, headers
 
 
+@linux_only
 def test_no_port_is_opened_but_the_one_that_was_named(
     base_dir: Path,
 ) -> None:

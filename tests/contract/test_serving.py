@@ -15,7 +15,15 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from harness import ECHO, SLOW, Server, copy_program, environment, until
+from harness import (
+    ECHO,
+    SLOW,
+    Server,
+    copy_program,
+    environment,
+    linux_only,
+    until,
+)
 from runtime import artifact
 from runtime.schema import Schema
 
@@ -164,6 +172,7 @@ def test_the_number_of_workers_is_the_one_that_was_asked_for(server: Server) -> 
     assert len(server.workers()) == 2
 
 
+@linux_only
 def test_workers_share_the_model_that_was_loaded_once(server: Server) -> None:
     """Design: loaded before the fork."""
     assert server.log().count("loaded ") == 1
