@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every check: ruff, mypy, shellcheck, shfmt, hadolint, then pytest.
+# Runs every check: ruff, mypy, shellcheck, shfmt, hadolint, jactionlint, then pytest.
 #
 # Usage: tests/run.sh [pytest arguments]
 #   Makes the environment .venv-tests first. What needs the image is skipped, with one
@@ -27,4 +27,5 @@ mypy
 shellcheck "${scripts[@]}"
 shfmt --indent 4 --case-indent --diff "${scripts[@]}"
 hadolint Dockerfile
+jactionlint .github/workflows/*.yml
 exec python -m pytest "$@"
