@@ -70,7 +70,7 @@ def packages() -> list[tuple[str, int]]:
 
 def names(lines: str) -> set[str]:
     """Give the names that requirements.in lists."""
-    return set(re.findall(r"^([\w-]+)(?: +#.*)?$", lines, re.MULTILINE))
+    return set(re.findall(r"^([\w-]+)", lines, re.MULTILINE))
 
 
 def installed(pinned: str, wanted: set[str]) -> set[str]:
