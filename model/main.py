@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -12,24 +11,19 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from gunicorn.errors import AppImportError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
 
 from predictor import Predictor
-from runtime import body, worker
-from runtime.answer import Answer, Asked, Policy
-from runtime.errors import BodyTimeout, DeadlineExceeded, ModelError, RequestError
-from runtime.lane import Lane, Place
+from runtime import worker
+from runtime.errors import ModelError
+from runtime.invocations import Invocations
+from runtime.lane import Lane
 from runtime.metrics import Metrics
 from runtime.model import Model, unthreaded
 from runtime.openapi import document
 from runtime.prints import capture_prints
 from runtime.server import budget, metrics_dir, warmed
 from runtime.settings import Settings
-from runtime.telemetry import Log, Record, clean_id
-
-log = logging.getLogger("serve")
-_CLIENT_LEFT = 499  # in the log: nobody else reads it
+from runtime.telemetry import Log, clean_id
 
 
 def create() -> FastAPI:
@@ -65,8 +59,6 @@ def app_of(model: Model, settings: Settings) -> FastAPI:
     app.add_route("/ping", ping, methods=["GET", "POST"])  # POST: H-16
     app.add_route("/execution-parameters", execution_parameters)
     app.add_route("/metrics", metrics)
-    # An ASGI app of its own: for a function FastAPI would solve dependencies each time.
-    app.router.add_route("/invocations", Invocations(app.state), methods=["POST"])  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, no_route)
     return app
 
@@ -74,18 +66,21 @@ def app_of(model: Model, settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Give a worker its lane, and look after it."""
-    state, settings = app.state, app.state.settings
+    model, settings = app.state.model, app.state.settings
     capture_prints()
     sys.setswitchinterval(0.001)  # seconds that `/ping` waits for code that computes
-    state.log, state.metrics = Log(settings.log_requests), Metrics(metrics_dir)
+    requests, counters = Log(settings.log_requests), Metrics(metrics_dir)
     memory = budget.body_memory
-    state.lane = Lane(budget.threads, settings.queue, memory, settings.deadline)
-    life = worker.live(state.lane, state.model, state.log, state.metrics)
-    task = asyncio.create_task(life)
+    lane = Lane(budget.threads, settings.queue, memory, settings.deadline)
+    app.state.metrics = counters
+    # An ASGI app of its own: for a function FastAPI would solve dependencies each time.
+    invocations: Any = Invocations(model, settings, lane, requests, counters)
+    app.router.add_route("/invocations", invocations, methods=["POST"])
+    task = asyncio.create_task(worker.live(lane, model, requests, counters))
     yield
     task.cancel()
-    state.metrics.tick()
-    state.log.summary()
+    counters.tick()
+    requests.summary()
 
 
 async def ping(request: Request) -> Response:
@@ -116,110 +111,6 @@ async def metrics(request: Request) -> Response:
     return Response(content, headers={"content-type": media_type})
 
 
-class Invocations:
-    """`POST /invocations`: the rows of a body get one prediction each (H-18, H-21)."""
-
-    def __init__(self, state: Any) -> None:
-        self.state = state
-        self.policy = Policy(
-            state.settings.default_accept,
-            state.settings.batch,
-            state.settings.batch and state.settings.bad_records == "mark",
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever happens, and tell about it."""
-        request = Request(scope, receive)
-        record = Record(request_id(request))
-        try:
-            response = await self.respond(request, record)
-        except Exception:
-            log.exception("request %s failed", record.request_id)
-            response = fault(record)
-        record.status = response.status_code
-        await response(scope, receive, send)
-        self.state.log.done(record)
-        self.state.metrics.observe(record)
-
-    async def respond(self, request: Request, record: Record) -> Response:
-        """Give the answer, or say what the caller has to repair."""
-        try:
-            with self.state.lane.place() as place:
-                answer = await self.answer(request, place, record)
-        except RequestError as exc:
-            return refusal(exc, record)
-        except ClientDisconnect:
-            return Response(status_code=_CLIENT_LEFT)
-        # Not `media_type=`: Starlette would add a charset to text/csv (F-16).
-        headers = {"content-type": answer.media_type}
-        return Response(b"".join(answer.content), headers=headers)
-
-    async def answer(self, request: Request, place: Place, record: Record) -> Answer:
-        """Read and compute within the deadline (H-11).
-
-        Raises: RequestError, ClientDisconnect.
-        """
-        settings, model, lane = self.state.settings, self.state.model, self.state.lane
-        answer = None
-        try:
-            async with asyncio.timeout(settings.deadline):
-                length = int(request.headers.get("content-length", 0))
-                limit = settings.max_payload
-                with await body.read(
-                    request.stream(), length, limit, place.hold
-                ) as file:
-                    record.bytes = body.rewound(file)
-                    asked = Asked.of(request.headers)
-                    answer = Answer(model, self.policy, asked, file, record)
-                    await compute(request, lane, answer)
-                    return answer
-        except TimeoutError as exc:
-            if answer is None:
-                message = f"the body did not arrive within {settings.deadline:g} s"
-                raise BodyTimeout(message) from exc
-            message = f"no answer within {settings.deadline:g} s: send fewer rows"
-            raise DeadlineExceeded(message) from exc
-
-
-async def compute(request: Request, lane: Lane, answer: Answer) -> None:
-    """Let the lane work until the answer is done. Raises: ClientDisconnect."""
-    if lane.idle and await lane.run(answer.advance):
-        return
-    # It waits, or it takes its time: nothing is computed for a caller who has left.
-    rest = asyncio.create_task(finish(lane, answer))
-    gone = asyncio.ensure_future(request.receive())
-    try:
-        await asyncio.wait({rest, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not rest.done():
-            raise ClientDisconnect
-        await rest
-    finally:
-        rest.cancel()
-        gone.cancel()
-
-
-async def finish(lane: Lane, answer: Answer) -> None:
-    """Advance an answer in turns with others."""
-    while not await lane.run(answer.advance):
-        pass
-
-
-def refusal(exc: RequestError, record: Record) -> Response:
-    """Tell the caller what to repair, and the log what we have to."""
-    record.code = exc.code
-    if exc.ours:
-        log.error("request %s: %s", record.request_id, exc, exc_info=exc)
-    return JSONResponse({**exc.body(), "request_id": record.request_id}, exc.status)
-
-
-def fault(record: Record) -> Response:
-    """Answer for a fault of ours."""
-    record.code = "internal_error"
-    message = "the server failed; the log has the reason under this request id"
-    body = {"code": record.code, "message": message, "request_id": record.request_id}
-    return JSONResponse(body, 500)
-
-
 async def no_route(request: Request, exc: Exception) -> Response:
     """Answer a wrong method or path."""
     assert isinstance(exc, HTTPException)  # noqa: S101 -- as registered
@@ -227,10 +118,6 @@ async def no_route(request: Request, exc: Exception) -> Response:
         f"{request.method} {request.url.path} is not served: "
         "there are GET /ping and POST /invocations"
     )
-    body = {"code": "no_route", "message": message, "request_id": request_id(request)}
+    request_id = clean_id(request.headers.get("x-amzn-sagemaker-inference-id"))
+    body = {"code": "no_route", "message": message, "request_id": request_id}
     return JSONResponse(body, exc.status_code, exc.headers)
-
-
-def request_id(request: Request) -> str:
-    """Give SageMaker's id of a request where there is one (H-19), else a new one."""
-    return clean_id(request.headers.get("x-amzn-sagemaker-inference-id"))

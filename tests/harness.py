@@ -18,9 +18,10 @@ import psutil
 import pytest
 
 from runtime import formats
-from runtime.answer import Answer, Asked, Policy
+from runtime.answer import Answer
 from runtime.formats import Layout, Table, joined
 from runtime.model import Model
+from runtime.reading import Asked, Policy
 from runtime.telemetry import Record
 
 ROOT = Path(__file__).parents[1]

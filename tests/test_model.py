@@ -21,9 +21,11 @@ from runtime.errors import (
     ThreadsLeft,
     UnsupportedType,
 )
-from runtime.formats import CSV, JSON
+from runtime.formats import CSV, JSON, Table
 from runtime.model import Model, unthreaded
+from runtime.reading import Asked, Policy, Reader
 from runtime.schema import Schema
+from runtime.telemetry import Record
 
 X = pd.DataFrame({"age": [33, 44], "city": ["Rome", "Bonn"]})
 ROWS = b"33,Rome\n44,Bonn\n"
@@ -70,6 +72,12 @@ def save(folder: Path, **description: Any) -> Path:
     columns = Schema.learn(X).to_json()
     artifact.save(folder, "the model", {"columns": columns, **description})
     return folder
+
+
+def rows_of(model: Model, table: Table) -> pd.DataFrame:
+    reader = Reader(model, Policy(), Asked(), Record("id"))
+    rows: pd.DataFrame = reader.rows(table)
+    return rows
 
 
 def ask(model: Model, body: bytes, content_type: str = CSV) -> Any:
@@ -132,12 +140,12 @@ def test_without_model_json_the_estimators_names_are_the_schema() -> None:
     predictor = Predictor(Path())
     predictor.model = fitted  # type: ignore[attr-defined]  # where `Model` looks for it
     model = Model(predictor, None)
-    rows = model.rows(table_of(b'{"a": 1, "b": 2}', JSON))
+    rows = rows_of(model, table_of(b'{"a": 1, "b": 2}', JSON))
     assert rows.to_dict("split")["columns"] == ["b", "a"]
     assert rows.to_dict("split")["data"] == [[2, 1]]
     assert ask(model, b"1,2") == [1]
     with pytest.raises(BadInput, match="missing: b"):
-        model.rows(table_of(b'{"a": 1}', JSON))
+        rows_of(model, table_of(b'{"a": 1}', JSON))
 
 
 def test_without_names_the_estimators_width_is_the_schema() -> None:
@@ -147,14 +155,14 @@ def test_without_names_the_estimators_width_is_the_schema() -> None:
     model = Model(predictor, None)
     assert ask(model, b"1,2\n3,4") == [1, 3]
     with pytest.raises(BadInput, match="3 columns, expected 2"):
-        model.rows(table_of(b"1,2,3", CSV))
+        rows_of(model, table_of(b"1,2,3", CSV))
 
 
 def test_without_any_schema_the_types_are_as_they_look() -> None:
     model = Model(Predictor(Path()), None)
     assert model.schema is None
     assert ask(model, b"1.5,x\n,y") == [1.5, None]
-    assert model.rows(table_of(b'[{"a": 1, "b": "x"}]', JSON)).to_dict("list") == {
+    assert rows_of(model, table_of(b'[{"a": 1, "b": "x"}]', JSON)).to_dict("list") == {
         "a": [1],
         "b": ["x"],
     }

@@ -13,7 +13,7 @@ from runtime import cells
 from runtime.errors import BadInput, ClientError
 from runtime.feature import MAX_CATEGORIES
 from runtime.formats import CSV, JSON
-from runtime.schema import MAX_PROBLEMS, Schema, untyped
+from runtime.schema import MAX_PROBLEMS, Schema, found_in
 
 # pandas writes a lone \r without quotes, and a byte order mark is no part of a body.
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\r\ufeff")
@@ -440,7 +440,8 @@ def test_without_a_schema_a_column_is_numbers_if_all_its_cells_are(
     cells_: list[Any], values: list[Any]
 ) -> None:
     body = json.dumps([[cell] for cell in cells_]).encode()
-    column = untyped(table_of(body, JSON))[0]
+    table = table_of(body, JSON)
+    column = found_in(table).frame(table)[0]
     assert column.astype(object).where(column.notna(), None).tolist() == values
     assert pd.api.types.is_numeric_dtype(column) == ("a" not in values)
 
@@ -452,8 +453,9 @@ def test_without_a_schema_a_column_is_numbers_if_all_its_cells_are(
 )
 def test_without_a_schema_a_number_that_no_float_holds_is_refused(body: bytes) -> None:
     """X-26: as text it would pass, and fail in `predict`."""
+    table = table_of(body, JSON)
     with pytest.raises(BadInput) as refused:
-        untyped(table_of(body, JSON))
+        found_in(table).frame(table)
     assert refused.value.problems[0].row == 1
 
 

@@ -6,51 +6,27 @@ other requests have their turn between two of them.
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from runtime import formats, marks
 from runtime.accept import choose, media_type, outputs
-from runtime.errors import BadInput, UnsupportedType
-from runtime.formats import Layout, Outputs, Table, joined
+from runtime.errors import BadInput
+from runtime.formats import Outputs, Table, joined
 from runtime.model import Model, count, owners_code
+from runtime.reading import Asked, Policy, Reader
 from runtime.schema import MAX_PROBLEMS
 from runtime.telemetry import Record, request_id
 
 _TURN = 0.05  # seconds after which other requests have theirs
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The headers of a request that an answer depends on (H-19)."""
-
-    content_type: str = ""
-    accept: str = ""
-    attributes: str = ""
-
-    @classmethod
-    def of(cls, headers: Mapping[str, str]) -> Self:
-        """Take them from all headers, by names in lower case."""
-        names = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes")
-        return cls(*(headers.get(name, "") for name in names))
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the settings say of all answers."""
-
-    default_accept: str = formats.JSON
-    batch: bool = False
-    mark_bad_records: bool = False
-
-
 class Answer:
     """The answer to one body. `advance` is called in the lane until it says done.
 
     It pulls chunks through a chain of generators: a chunk of formats.encode is made of
-    `_answered`, which takes a table of `_ahead`, which reads `_tables` from the body.
+    `_answered`, which takes a table of `_ahead`, which the reader reads from the body.
     """
 
     def __init__(
@@ -66,6 +42,7 @@ class Answer:
         self.media_type = ""  # known at the end where the owner writes the answer
         self._model, self._policy, self._asked = model, policy, asked
         self._body, self._record = body, record
+        self._reader = Reader(model, policy, asked, record)
         self._wanted = outputs(asked.attributes)
         self._more = False  # slices to come
         if hasattr(model.predictor, "encode"):
@@ -102,7 +79,11 @@ class Answer:
     def _own_chunks(self) -> Iterator[bytes]:
         """Let the owner's `encode` write what the owner's `predict` gave."""
         predictor: Any = self._model.predictor
-        rows = self._rows(joined(self._tables())) if self._reads else self._own_rows()
+        rows = (
+            self._reader.rows(joined(self._reader.tables(self._body)))
+            if self._reads
+            else self._own_rows()
+        )
         self._record.rows = count(rows)
         self._lap("decode")
         with owners_code():
@@ -133,7 +114,7 @@ class Answer:
             self._lap("decode")
             yield self._model.predict(rows, self._wanted)
             return
-        tables = self._tables()
+        tables = self._reader.tables(self._body)
         if not self._model.divisible:
             tables = iter([joined(tables)])
         yield from map(self._answered, self._ahead(tables))  # `map` keeps no slice
@@ -148,40 +129,6 @@ class Answer:
         self._more = False
         yield table
 
-    def _tables(self) -> Iterator[Table]:
-        schema = self._model.schema
-        if self._plain and not (schema and schema.one_text):
-            message = "text/plain is for models with one column, of text: send text/csv"
-            raise UnsupportedType(message)
-        width = len(schema.columns) if schema else None
-        layout = Layout(width, self._is_header)
-        return formats.decode(self._body, self._asked.content_type, layout)
-
-    @property
-    def _plain(self) -> bool:
-        """Say whether the body has a document a line."""
-        return media_type(self._asked.content_type) == formats.PLAIN
-
-    def _is_header(self, line: list[str]) -> bool:
-        schema = self._model.schema
-        found = schema is not None and schema.is_header(line)
-        if found and self._policy.batch:
-            message = (
-                "is a header line. In batch transform only the first part of a file "
-                "would have it: remove it from the files"
-            )
-            raise BadInput(message, row=1)
-        return found
-
-    def _rows(self, table: Table, most: int = MAX_PROBLEMS) -> Any:
-        schema = self._model.schema
-        if schema is None:
-            return self._model.rows(table, most)
-        if self._plain:  # a document may be the word `null`, or nothing
-            schema = schema.literal()
-        self._record.ignored_columns = schema.ignored(table)
-        return schema.frame(table, most)
-
     def _answered(self, table: Table) -> Outputs:
         self._record.rows += len(table.rows)
         if self._policy.mark_bad_records:
@@ -190,7 +137,7 @@ class Answer:
         return self._predicted(table)
 
     def _predicted(self, table: Table, most: int = MAX_PROBLEMS) -> Outputs:
-        rows = self._rows(table, most)
+        rows = self._reader.rows(table, most)
         self._lap("decode")
         try:
             return self._model.predict(rows, self._wanted)

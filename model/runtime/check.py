@@ -19,6 +19,7 @@ from runtime import artifact, formats
 from runtime.errors import Error, ModelError
 from runtime.formats import Layout, Outputs, joined
 from runtime.model import EVERY, Model
+from runtime.schema import found_in
 
 MOST_COLUMNS = 200  # a call each
 _PICKLED_IN_TRAIN = re.compile(
@@ -36,7 +37,7 @@ def check(model: Model, body: bytes) -> None:
     if not body or hasattr(model.predictor, "decode"):
         return
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
-    rows = model.rows(table)
+    rows = (model.schema or found_in(table)).frame(table)
     together = model.predict(rows, EVERY)
     for name in (formats.JSON, formats.CSV):
         list(formats.encode([together], name))

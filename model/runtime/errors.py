@@ -132,6 +132,13 @@ class UnsupportedType(RequestError):
     code = "unsupported_type"
 
 
+class CallerLeft(RequestError):
+    """Nobody reads the answer: this status stands in the log alone."""
+
+    status = 499
+    code = "caller_left"
+
+
 class PredictionFailed(RequestError):
     """`predict` raised, or its answer does not fit the rows. The cause is logged."""
 

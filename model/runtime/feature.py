@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from runtime import cells
+from runtime import cells, quick
 from runtime.errors import ClientError, Problem
 
 MAX_CATEGORIES = 100  # a text column with more distinct values is free text
@@ -70,36 +70,49 @@ class Column:
         """Say whether any text may stand in the column."""
         return self.dtype.startswith(("str", "object", "category"))
 
-    def parse(
-        self, raw: Iterable[Any], first: int, problems: list[Problem], most: int
-    ) -> Any:
-        """Read cells into an array of this column's dtype; note what is wrong.
+    def values(
+        self, raw: list[Any], first: int, problems: list[Problem], most: int
+    ) -> list[Any]:
+        """Read cells into Python's values; note what is wrong.
 
-        `first` is the number of the first row. Returns: `(n_rows,)`, or None where
-        there are problems, of which `most` are noted.
+        `first` is the number of the first row. Returns: `(n_rows,)`, fewer where there
+        are problems, of which `most` are noted.
         """
-        values = []
         words = cells.MISSING if self.missing is None else frozenset(self.missing)
+        found = quick.values(self.dtype, raw, words)
+        if found is not None and self._takes(found):
+            return found
+        found = []
         for row, cell in enumerate(raw, first):
             try:
-                values.append(self._value(cell, words))
+                found.append(self._value(cell, words))
             except ValueError as exc:
                 problems.append(Problem(str(exc), row, self.name))
                 if len(problems) == most:
                     break
-        return None if problems else self._array(values)
+        return found
 
     def _value(self, cell: Any, words: cells.Words) -> Any:
         read = cells.reader(self.dtype)
         value = read(cell, words)  # type: ignore[misc]  # `learn` has checked the dtype
         if self.required and cells.is_missing(value):
             raise ValueError(cells.expected("a value, which the model needs", cell))
-        closed = self.dtype == "category" or (self.closed and self.categories)
-        if closed and isinstance(value, str) and value not in self.categories:
+        if self._closed and isinstance(value, str) and value not in self.categories:
             raise ValueError(cells.expected(f"one of {listed(self.categories)}", cell))
         return value
 
-    def _array(self, values: list[Any]) -> Any:
+    def _takes(self, values: list[Any]) -> bool:
+        """Say whether no value is refused by this column."""
+        if self._closed:  # a missing value is left to `_value`
+            return set(values) <= set(self.categories)
+        return not self.required or all(value == value for value in values)  # noqa: PLR0124
+
+    @property
+    def _closed(self) -> bool:
+        return self.dtype == "category" or (self.closed and bool(self.categories))
+
+    def array(self, values: list[Any]) -> Any:
+        """Make an array of this column's dtype, `(n_rows,)`, of what `values` gave."""
         if self.dtype == "any":
             return _as_it_looks(values)
         if self.dtype == "category":

@@ -17,11 +17,12 @@ from runtime.errors import (
     RequestError,
     ThreadsLeft,
 )
-from runtime.formats import Outputs, Table
-from runtime.schema import MAX_PROBLEMS, Schema, untyped
+from runtime.formats import Outputs
+from runtime.schema import Schema
 
 log = logging.getLogger("serve")
 EVERY = ("*",)  # output that there is
+ALL = slice(None)  # rows
 _TASKS = Path("/proc/self/task")
 
 
@@ -113,21 +114,28 @@ class Model:
             self.predict(self.schema.example())
 
     @property
+    def joinable(self) -> bool:
+        """Say whether rows of several requests may be predicted together."""
+        own = hasattr(self.predictor, "decode") or hasattr(self.predictor, "encode")
+        return self.divisible and not own
+
+    @property
     def divisible(self) -> bool:
         """Say whether a body may be predicted in slices: no row knows of another."""
         return self.batchable and self.schema is not None and self.schema.typed
 
-    def rows(self, table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
-        """Make rows of `fit` of the rows of a body. Raises: BadInput, see `Schema`."""
-        if self.schema is None:
-            return untyped(table, most)
-        return self.schema.frame(table, most)
-
     def predict(self, rows: Any, wanted: tuple[str, ...] = ()) -> Outputs:
         """Predict the outputs that are wanted, `*` for all; else those of the settings.
 
-        Raises: BadInput for an output that there is not, or where the owner's code
-        does; PredictionFailed for any other fault, also one answer too few.
+        Raises: what `prediction` and `Prediction.outputs` raise.
+        """
+        return self.prediction(rows).outputs(wanted or self.outputs)
+
+    def prediction(self, rows: Any) -> "Prediction":
+        """Let the owner's code predict.
+
+        Raises: BadInput where that code does; PredictionFailed for any other fault,
+        also one answer too few.
         """
         with owners_code():
             answer, named = _columns(self.predictor.predict(rows))
@@ -137,12 +145,33 @@ class Model:
                         f"{len(values)} answers to {count(rows)} rows, in {name!r}"
                     )
                     raise ValueError(message)
-            wanted = wanted or self.outputs or tuple(answer)[:1]
-            wanted = tuple(answer) if wanted == EVERY else wanted
-            if absent := [name for name in wanted if name not in answer]:
-                message = f"no output {absent[0]!r}: there are {', '.join(answer)}"
-                raise BadInput(message)
-            return Outputs({name: _plain(answer[name]) for name in wanted}, named)
+            return Prediction(answer, named=named)
+
+
+class Prediction:
+    """What `predict` gave to some rows: `(n_rows,)` or `(n_rows, k)` by output."""
+
+    def __init__(self, answer: dict[str, Any], *, named: bool) -> None:
+        self._answer, self._named = answer, named
+        self._plain: dict[str, list[Any]] = {}
+
+    def outputs(self, wanted: tuple[str, ...], rows: slice = ALL) -> Outputs:
+        """Give the outputs that are wanted: `*` for all, without a name the first.
+
+        Raises: BadInput for an output that there is not; PredictionFailed.
+        """
+        wanted = wanted or tuple(self._answer)[:1]
+        wanted = tuple(self._answer) if wanted == EVERY else wanted
+        if absent := [name for name in wanted if name not in self._answer]:
+            message = f"no output {absent[0]!r}: there are {', '.join(self._answer)}"
+            raise BadInput(message)
+        with owners_code():  # the values are the owner's
+            return Outputs({n: self._column(n)[rows] for n in wanted}, self._named)
+
+    def _column(self, name: str) -> list[Any]:
+        if name not in self._plain:
+            self._plain[name] = _plain(self._answer[name])
+        return self._plain[name]
 
 
 def count(rows: Any) -> int:

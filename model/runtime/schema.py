@@ -16,6 +16,7 @@ from runtime.feature import Column, listed
 from runtime.formats import Table
 
 MAX_PROBLEMS = 10  # reported in one answer
+Values = list[list[Any]]  # of rows: a list for each column, in the order of `fit`
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +113,34 @@ class Schema:
         given = table.rows[0] if table.records else table.names or ()
         return len(set(given).difference(str(column.name) for column in self.columns))
 
-    def frame(self, table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
-        """Give the rows as they were in `fit`: names, order and types.
+    def values(self, table: Table, most: int = MAX_PROBLEMS) -> Values:
+        """Read the rows of a table, column by column in the order of `fit`.
 
-        Returns: `(n_rows, n_features)`. Raises: BadInput, with the first problems, at
-        most so many.
+        Returns: a list of `(n_rows,)` for each column. Raises: BadInput, with the first
+        problems, at most so many.
         """
         keys = self._keys(table, most)
         problems = self._ragged(table)[:most]
-        arrays: dict[Any, Any] = {}
+        found: Values = []
         if not problems:
             for column, key in zip(self.columns, keys, strict=True):
                 raw = table.column(key)
-                arrays[column.name] = column.parse(raw, table.first, problems, most)
+                found.append(column.values(raw, table.first, problems, most))
                 if len(problems) == most:
                     break
         if problems:
             first, *more = sorted(problems, key=lambda p: p.row or 0)
             raise BadInput(first.message, first.row, first.column, tuple(more))
-        return pd.DataFrame(arrays)
+        return found
+
+    def rows(self, values: Values) -> pd.DataFrame:
+        """Give rows as they were in `fit`, `(n_rows, n_features)`, of their values."""
+        pairs = zip(self.columns, values, strict=True)
+        return pd.DataFrame({c.name: c.array(found) for c, found in pairs})
+
+    def frame(self, table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
+        """Give the rows of a table as they were in `fit`. Raises: BadInput."""
+        return self.rows(self.values(table, most))
 
     def _keys(self, table: Table, most: int) -> list[Any]:
         """Find the key of each column in the rows; names not ours are left alone."""
@@ -168,8 +178,8 @@ class Schema:
         ]
 
 
-def untyped(table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
-    """Give the rows of a table that no schema describes: types are as they look."""
+def found_in(table: Table) -> Schema:
+    """Make a schema of a table that none describes: types are as they look."""
     row: Any = table.rows[0]
     names = table.names or (row if table.records else range(len(row)))
-    return Schema.of_names(names).frame(table, most)
+    return Schema.of_names(names)

@@ -1,0 +1,144 @@
+"""Neighbours in time share one `predict`: a call costs far more than a row of it.
+
+While the lane is busy, requests gather; when it is free, it takes all that have
+gathered. There is no timer, so a request that comes alone never waits. One whose rows
+the model refuses harms no other: its batch is halved until it stands alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
+
+from runtime.errors import CallerLeft
+from runtime.formats import Outputs
+from runtime.lane import Lane
+from runtime.model import Model, Prediction
+from runtime.schema import Schema, Values
+from runtime.telemetry import Record, request_id
+
+MOST_ROWS = 1000  # of one call, where more than one request has them
+_NAMED = 5  # requests whose ids stand in the lines of one call
+
+
+class Item:
+    """The rows of one request: `(n_rows,)` values for each column of the schema."""
+
+    def __init__(
+        self,
+        values: Values,
+        wanted: tuple[str, ...],
+        record: Record,
+        has_left: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Take the rows; `has_left` says whether nobody waits for them any more."""
+        self.values, self.wanted, self.record = values, wanted, record
+        self.rows = len(values[0])
+        self.since = time.perf_counter()  # nothing has been done for it
+        loop = asyncio.get_running_loop()
+        self.outputs: asyncio.Future[Outputs] = loop.create_future()
+        self._has_left = has_left
+
+    @property
+    def is_wanted(self) -> bool:
+        """Say whether somebody waits for the outputs; who has left gets an error."""
+        if not self.outputs.done() and self._has_left():
+            self.outputs.set_exception(CallerLeft())
+        return not self.outputs.done()
+
+
+class Batches:
+    """What gathers before the lane of one worker; used from its event loop only."""
+
+    def __init__(self, model: Model, schema: Schema, lane: Lane) -> None:
+        self._model, self._schema, self._lane = model, schema, lane
+        self._gathered: list[Item] = []
+        self._work: asyncio.Task[None] | None = None
+
+    async def predict(self, item: Item) -> Outputs:
+        """Predict the rows of an item, with others or alone.
+
+        Raises: CallerLeft, and what `Model.prediction` and `Prediction.outputs` raise.
+        """
+        self._gathered.append(item)
+        if self._work is None:
+            self._work = asyncio.create_task(self._answer_all())
+        return await item.outputs
+
+    async def _answer_all(self) -> None:
+        while self._gathered:
+            await self._answer(self._take())
+        self._work = None
+
+    def _take(self) -> list[Item]:
+        """Take what one call may bear, at least one item, in the order of coming."""
+        rows, taken = 0, 0
+        for item in self._gathered:
+            rows += item.rows
+            if taken and rows > MOST_ROWS:
+                break
+            taken += 1
+        batch, self._gathered = self._gathered[:taken], self._gathered[taken:]
+        return batch
+
+    async def _answer(self, batch: list[Item]) -> None:
+        """Answer each item; where the call for all of them fails, by halves."""
+        batch = [item for item in batch if item.is_wanted]
+        if not batch:
+            return
+        try:
+            prediction = await self._lane.run(partial(self._predicted, batch))
+        except Exception as exc:  # noqa: BLE001 -- it is the caller's
+            if len(batch) == 1:
+                _refuse(batch[0], exc)
+                return
+            middle = len(batch) // 2
+            await self._answer(batch[:middle])
+            await self._answer(batch[middle:])
+        else:
+            self._hand_out(batch, prediction)
+
+    def _predicted(self, batch: list[Item]) -> Prediction:
+        """Predict all rows of a batch in one call, in the lane."""
+        began = time.perf_counter()
+        mine = request_id.set(_ids(batch))
+        try:
+            values = batch[0].values
+            if len(batch) > 1:
+                together = zip(*(item.values for item in batch), strict=True)
+                values = [list(chain.from_iterable(column)) for column in together]
+            return self._model.prediction(self._schema.rows(values))
+        finally:
+            request_id.reset(mine)
+            ended = time.perf_counter()
+            for item in batch:
+                item.record.queue += began - item.since
+                item.record.predict += ended - began
+                item.since = ended
+
+    def _hand_out(self, batch: list[Item], prediction: Prediction) -> None:
+        first = 0
+        for item in batch:
+            rows = slice(first, first + item.rows)
+            first += item.rows
+            try:
+                wanted = item.wanted or self._model.outputs
+                outputs = prediction.outputs(wanted, rows)
+            except Exception as exc:  # noqa: BLE001 -- it is the caller's
+                _refuse(item, exc)
+            else:
+                if not item.outputs.done():
+                    item.outputs.set_result(outputs)
+
+
+def _refuse(item: Item, exc: Exception) -> None:
+    if not item.outputs.done():
+        item.outputs.set_exception(exc)
+
+
+def _ids(batch: list[Item]) -> str:
+    """Name the requests of a batch in the lines that the owner's code writes."""
+    named = [item.record.request_id for item in batch[:_NAMED]]
+    more = len(batch) - len(named)
+    return " ".join(named) + (f" +{more}" if more else "")

@@ -1,0 +1,159 @@
+"""`POST /invocations`: the rows of a body get one prediction each (H-18, H-21).
+
+A small body is read at once and shares a call of `predict` with its neighbours; a large
+one, or one that only the owner's code can read, is answered by itself.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from typing import IO
+
+from runtime import body, formats
+from runtime.accept import choose, media_type, outputs
+from runtime.answer import Answer
+from runtime.batching import Batches, Item
+from runtime.errors import (
+    BodyTimeout,
+    CallerLeft,
+    DeadlineExceeded,
+    RequestError,
+)
+from runtime.exchange import Exchange, Receive, Scope, Send
+from runtime.formats import joined
+from runtime.lane import Lane, Place
+from runtime.metrics import Metrics
+from runtime.model import Model
+from runtime.reading import Asked, Policy, Reader
+from runtime.settings import Settings
+from runtime.telemetry import Log, Record, clean_id
+
+log = logging.getLogger("serve")
+SMALL = 2**14  # bytes that are read in the event loop, in about a millisecond
+_SMALL_TYPES = ("", formats.CSV, formats.JSON, formats.JSONLINES)
+
+
+class Invocations:
+    """The ASGI app of one worker, made after the fork."""
+
+    def __init__(
+        self,
+        model: Model,
+        settings: Settings,
+        lane: Lane,
+        requests: Log,
+        metrics: Metrics,
+    ) -> None:
+        self._model, self._settings, self._lane = model, settings, lane
+        self._requests, self._metrics = requests, metrics
+        marked = settings.batch and settings.bad_records == "mark"
+        self._policy = Policy(settings.default_accept, settings.batch, marked)
+        self._batches = None
+        if model.schema and model.joinable and not marked:
+            self._batches = Batches(model, model.schema, lane)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens, and tell about it."""
+        exchange = Exchange(scope, receive, send)
+        record = Record(clean_id(exchange.header("x-amzn-sagemaker-inference-id")))
+        try:
+            content, kind = await self._answered(exchange, record)
+            record.status = 200
+        except Exception as exc:  # noqa: BLE001 -- refusal tells them apart
+            content, kind = refusal(exc, record), formats.JSON
+        await exchange.answer(record.status, content, kind)
+        self._requests.done(record)
+        self._metrics.observe(record)
+
+    async def _answered(self, exchange: Exchange, record: Record) -> tuple[bytes, str]:
+        """Read and compute within the deadline (H-11). Raises: RequestError."""
+        limit, arrived = self._settings.deadline, False
+        try:
+            with self._lane.place() as place:
+                async with asyncio.timeout(limit):
+                    with await self._body(exchange, place) as file:
+                        arrived = True
+                        return await self._predicted(exchange, file, record)
+        except TimeoutError as exc:
+            if not arrived:
+                message = f"the body did not arrive within {limit:g} s"
+                raise BodyTimeout(message) from exc
+            message = f"no answer within {limit:g} s: send fewer rows"
+            raise DeadlineExceeded(message) from exc
+
+    async def _body(self, exchange: Exchange, place: Place) -> IO[bytes]:
+        length = int(exchange.header("content-length") or 0)
+        limit = self._settings.max_payload
+        return await body.read(exchange.body(), length, limit, place.hold)
+
+    async def _predicted(
+        self, exchange: Exchange, file: IO[bytes], record: Record
+    ) -> tuple[bytes, str]:
+        record.bytes = body.rewound(file)
+        asked = Asked.of(exchange.header)
+        kind = media_type(asked.content_type)
+        if self._batches and record.bytes <= SMALL and kind in _SMALL_TYPES:
+            return await self._together(self._batches, exchange, asked, file, record)
+        answer = Answer(self._model, self._policy, asked, file, record)
+        await compute(exchange, self._lane, answer)
+        return b"".join(answer.content), answer.media_type
+
+    async def _together(
+        self,
+        batches: Batches,
+        exchange: Exchange,
+        asked: Asked,
+        file: IO[bytes],
+        record: Record,
+    ) -> tuple[bytes, str]:
+        """Predict with others what one slice holds."""
+        began = time.perf_counter()
+        kind = choose(asked.accept, self._policy.default_accept, [*formats.FORMATS])
+        reader = Reader(self._model, self._policy, asked, record)
+        table = joined(reader.tables(file))
+        record.rows = len(table.rows)
+        values, wanted = reader.values(table), outputs(asked.attributes)
+        item = Item(values, wanted, record, exchange.has_left)
+        record.decode = item.since - began
+        found = await batches.predict(item)
+        content = b"".join(formats.encode(iter([found]), kind))
+        record.encode = time.perf_counter() - item.since
+        return content, kind
+
+
+async def compute(exchange: Exchange, lane: Lane, answer: Answer) -> None:
+    """Let the lane work until the answer is done. Raises: CallerLeft."""
+    if lane.idle and await lane.run(answer.advance):
+        return
+    # It waits, or it takes its time: nothing is computed for a caller who has left.
+    rest = asyncio.create_task(finish(lane, answer))
+    gone = asyncio.create_task(exchange.left())
+    try:
+        await asyncio.wait({rest, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not rest.done():
+            raise CallerLeft
+        await rest
+    finally:
+        rest.cancel()
+        gone.cancel()
+
+
+async def finish(lane: Lane, answer: Answer) -> None:
+    """Advance an answer in turns with others."""
+    while not await lane.run(answer.advance):
+        pass
+
+
+def refusal(exc: Exception, record: Record) -> bytes:
+    """Tell the caller what to repair, and the log what we have to."""
+    if isinstance(exc, RequestError):
+        record.status, record.code, body = exc.status, exc.code, exc.body()
+        if exc.ours:
+            log.error("request %s: %s", record.request_id, exc, exc_info=exc)
+    else:
+        record.status, record.code = 500, "internal_error"
+        message = "the server failed; the log has the reason under this request id"
+        body = {"code": record.code, "message": message}
+        log.error("request %s failed", record.request_id, exc_info=exc)
+    return json.dumps({**body, "request_id": record.request_id}).encode()
