@@ -171,7 +171,7 @@ def predictions(call: dict[str, Any]) -> bytes:
     body = call["Body"].encode() if isinstance(call["Body"], str) else call["Body"]
     table = table_of(body, call["ContentType"])
     outputs = formats.Outputs({"prediction": ["Adelie"] * len(table.rows)}, named=False)
-    media_type = choose(call["Accept"], formats.JSON, [*formats.FORMATS])
+    media_type = choose(call["Accept"], formats.JSON, formats.WRITTEN)
     return b"".join(formats.encode([outputs], media_type))
 
 

@@ -1,11 +1,12 @@
 """What the headers of a request ask for: a media type (H-21), and outputs (H-19)."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from runtime.errors import NotAcceptable
 
 
-def choose(header: str, default: str, offered: Sequence[str]) -> str:
+@lru_cache(maxsize=64)  # clients send few different ones
+def choose(header: str, default: str, offered: tuple[str, ...]) -> str:
     """Choose one of the offered media types; the default wins a tie.
 
     Raises: NotAcceptable where the header takes none of them.

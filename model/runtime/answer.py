@@ -49,7 +49,7 @@ class Answer:
             self._chunks = self._own_chunks()
         else:
             self.media_type = choose(
-                asked.accept, policy.default_accept, [*formats.FORMATS]
+                asked.accept, policy.default_accept, formats.WRITTEN
             )
             self._chunks = formats.encode(self._outputs(), self.media_type)
         self._since = time.perf_counter()

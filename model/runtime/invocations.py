@@ -109,7 +109,7 @@ class Invocations:
     ) -> tuple[bytes, str]:
         """Predict with others what one slice holds."""
         began = time.perf_counter()
-        kind = choose(asked.accept, self._policy.default_accept, [*formats.FORMATS])
+        kind = choose(asked.accept, self._policy.default_accept, formats.WRITTEN)
         reader = Reader(self._model, self._policy, asked, record)
         table = joined(reader.tables(file))
         record.rows = len(table.rows)

@@ -6,6 +6,7 @@ and the column named: no value is ever rewritten.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 import pandas as pd
@@ -19,11 +20,21 @@ MAX_PROBLEMS = 10  # reported in one answer
 Values = list[list[Any]]  # of rows: a list for each column, in the order of `fit`
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """The columns of X, in the order of `fit`."""
 
     columns: tuple[Column, ...]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the columns, as a request spells them."""
+        return [str(column.name) for column in self.columns]
+
+    @cached_property
+    def _words(self) -> set[str]:
+        """Names that are no numbers, which cannot be told from values."""
+        return {name for name in self.names if not cells.is_number(name)}
 
     @classmethod
     def learn(cls, X: Any, missing: Mapping[str, Iterable[str]] | None = None) -> Self:
@@ -57,8 +68,8 @@ class Schema:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Give plain values for model.json."""
-        names = [field.name for field in fields(Column) if field.name != "closed"]
-        return [{name: getattr(c, name) for name in names} for c in self.columns]
+        kept = [field.name for field in fields(Column) if field.name != "closed"]
+        return [{name: getattr(c, name) for name in kept} for c in self.columns]
 
     @property
     def typed(self) -> bool:
@@ -94,16 +105,14 @@ class Schema:
     def is_header(self, line: list[str]) -> bool:
         """Say whether the first line of a CSV body holds the names of all columns.
 
-        A number is no name: it cannot be told from a value. Raises: BadInput for some
-        of the names in the place of numbers.
+        Raises: BadInput for some of the names in the place of numbers.
         """
-        names = [str(column.name) for column in self.columns]
-        words = {name for name in names if not cells.is_number(name)}
-        if words and set(names) <= set(line):
+        words = self._words
+        if words and set(self.names) <= set(line):
             return True
         pairs = zip(line, self.columns, strict=False)
         if any(cell in words and not column.is_text for cell, column in pairs):
-            absent = listed(name for name in names if name not in line)
+            absent = listed(name for name in self.names if name not in line)
             message = f"looks like a header line, which lacks {absent}"
             raise BadInput(message, row=1)
         return False
@@ -111,7 +120,7 @@ class Schema:
     def ignored(self, table: Table) -> int:
         """Count the columns that a table names and the schema does not."""
         given = table.rows[0] if table.records else table.names or ()
-        return len(set(given).difference(str(column.name) for column in self.columns))
+        return len(set(given).difference(self.names)) if given else 0
 
     def values(self, table: Table, most: int = MAX_PROBLEMS) -> Values:
         """Read the rows of a table, column by column in the order of `fit`.
@@ -144,7 +153,7 @@ class Schema:
 
     def _keys(self, table: Table, most: int) -> list[Any]:
         """Find the key of each column in the rows; names not ours are left alone."""
-        names = [str(column.name) for column in self.columns]
+        names = self.names
         if table.records:
             absent = (n for n in names if not any(n in row for row in table.rows))
             rows = range(table.first, table.first + len(table.rows))
@@ -170,7 +179,7 @@ class Schema:
         """Find the rows of another width."""
         if table.records:
             return []
-        names = table.names or [str(column.name) for column in self.columns]
+        names = table.names or self.names
         return [
             Problem(f"{len(row)} columns, expected {len(names)}: {listed(names)}", n)
             for n, row in enumerate(table.rows, table.first)

@@ -28,6 +28,7 @@ __all__ = [
     "PARQUET",
     "PLAIN",
     "READ",
+    "WRITTEN",
     "Layout",
     "Outputs",
     "Table",
@@ -92,6 +93,7 @@ _ALIASES = {
     "application/vnd.apache.parquet": PARQUET,
 }
 FORMATS = _OWN | {name: _OWN[own] for name, own in _ALIASES.items() if own in _OWN}
+WRITTEN = tuple(FORMATS)
 READ: dict[str, Reader] = {**FORMATS, PLAIN: Plain()}
 
 

@@ -76,6 +76,8 @@ def calls(rows: list[Any]) -> Iterator[list[Any]]:
 def joined(tables: Iterable[Table]) -> Table:
     """Make one table of the slices of a body, of which there is at least one."""
     first, *others = tables
+    if not others:
+        return first
     rows = list(chain(first.rows, *(table.rows for table in others)))
     return Table(rows, first.names, first.first)
 
