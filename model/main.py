@@ -5,7 +5,6 @@ import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -74,9 +73,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     lane = Lane(budget.threads, settings.queue, memory, settings.deadline)
     app.state.metrics = counters
     # An ASGI app of its own: for a function FastAPI would solve dependencies each time.
-    invocations: Any = Invocations(model, settings, lane, requests, counters)
-    app.router.add_route("/invocations", invocations, methods=["POST"])
-    task = asyncio.create_task(worker.live(lane, model, requests, counters))
+    invocations = Invocations(model, settings, lane, requests, counters)
+    app.router.add_route("/invocations", invocations, methods=["POST"])  # type: ignore[arg-type]
+    life = worker.live(lane, model, requests, counters, invocations.sweep)
+    task = asyncio.create_task(life)
     yield
     task.cancel()
     counters.tick()

@@ -162,10 +162,23 @@ def test_nothing_is_computed_for_who_has_left_or_waits_no_more() -> None:
         kept = trial.ask(3)
         await asyncio.sleep(0)
         late.cancel()
+        trial.batches.sweep()
         answers = await gathered(trial, [first, gone, late, kept])
         assert isinstance(answers[1], CallerLeft)
         assert isinstance(answers[2], asyncio.CancelledError)
         assert trial.model.calls == [[0], [3]]
+
+    run(test)
+
+
+def test_no_half_of_a_batch_is_computed_for_who_has_left() -> None:
+    async def test(trial: Trial) -> None:
+        first = await trial.busy()
+        leaving = [
+            trial.ask(n, has_left=lambda: len(trial.model.calls) > 1) for n in (1, 2)
+        ]
+        await gathered(trial, [first, *leaving, trial.ask(BAD), trial.ask(3)])
+        assert trial.model.calls == [[0], [1, 2, BAD, 3], [BAD, 3], [BAD], [3]]
 
     run(test)
 

@@ -7,6 +7,7 @@ the model refuses harms no other: its batch is halved until it stands alone.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
@@ -40,20 +41,18 @@ class Item:
         self.outputs: asyncio.Future[Outputs] = loop.create_future()
         self._has_left = has_left
 
-    @property
-    def is_wanted(self) -> bool:
-        """Say whether somebody waits for the outputs; who has left gets an error."""
+    def let_go(self) -> None:
+        """End the waiting of a caller who has left."""
         if not self.outputs.done() and self._has_left():
             self.outputs.set_exception(CallerLeft())
-        return not self.outputs.done()
 
 
 class Batches:
-    """What gathers before the lane of one worker; used from its event loop only."""
+    """What gathers before the lane of one worker: asked from its event loop only."""
 
     def __init__(self, model: Model, schema: Schema, lane: Lane) -> None:
         self._model, self._schema, self._lane = model, schema, lane
-        self._gathered: list[Item] = []
+        self._gathered: deque[Item] = deque()  # the loop adds, the lane takes
         self._work: asyncio.Task[None] | None = None
 
     async def predict(self, item: Item) -> Outputs:
@@ -66,41 +65,48 @@ class Batches:
             self._work = asyncio.create_task(self._answer_all())
         return await item.outputs
 
+    def sweep(self) -> None:
+        """Let go of those who have left while they waited; call it each second."""
+        for item in list(self._gathered):
+            item.let_go()
+
     async def _answer_all(self) -> None:
         while self._gathered:
-            await self._answer(self._take())
+            batch: list[Item] = []
+            await self._answer(batch, partial(self._take_and_predict, batch))
         self._work = None
 
-    def _take(self) -> list[Item]:
-        """Take what one call may bear, at least one item, in the order of coming."""
-        rows, taken = 0, 0
-        for item in self._gathered:
-            rows += item.rows
-            if taken and rows > MOST_ROWS:
-                break
-            taken += 1
-        batch, self._gathered = self._gathered[:taken], self._gathered[taken:]
-        return batch
-
-    async def _answer(self, batch: list[Item]) -> None:
-        """Answer each item; where the call for all of them fails, by halves."""
-        batch = [item for item in batch if item.is_wanted]
-        if not batch:
-            return
+    async def _answer(self, batch: list[Item], call: Callable[[], Prediction]) -> None:
+        """Answer each item with what a call in the lane gives, or by halves."""
         try:
-            prediction = await self._lane.run(partial(self._predicted, batch))
+            prediction = await self._lane.run(call)
         except Exception as exc:  # noqa: BLE001 -- it is the caller's
             if len(batch) == 1:
                 _refuse(batch[0], exc)
                 return
             middle = len(batch) // 2
-            await self._answer(batch[:middle])
-            await self._answer(batch[middle:])
+            for half in (batch[:middle], batch[middle:]):
+                for item in half:
+                    item.let_go()
+                await self._answer(half, partial(self._predict, half))
         else:
             self._hand_out(batch, prediction)
 
-    def _predicted(self, batch: list[Item]) -> Prediction:
-        """Predict all rows of a batch in one call, in the lane."""
+    def _take_and_predict(self, batch: list[Item]) -> Prediction:
+        """Fill a batch with what has gathered until now, in the order of coming."""
+        rows = 0
+        while self._gathered:
+            rows += self._gathered[0].rows
+            if batch and rows > MOST_ROWS:
+                break
+            batch.append(self._gathered.popleft())
+        return self._predict(batch)
+
+    def _predict(self, batch: list[Item]) -> Prediction:
+        """Predict all rows of a batch in one call, less those that nobody waits for."""
+        batch[:] = [item for item in batch if not item.outputs.done()]
+        if not batch:
+            return Prediction({}, named=False)
         began = time.perf_counter()
         mine = request_id.set(_ids(batch))
         try:

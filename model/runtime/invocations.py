@@ -53,6 +53,11 @@ class Invocations:
         if model.schema and model.joinable and not marked:
             self._batches = Batches(model, model.schema, lane)
 
+    def sweep(self) -> None:
+        """Let go of callers who have left while they waited; call it each second."""
+        if self._batches:
+            self._batches.sweep()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and tell about it."""
         exchange = Exchange(scope, receive, send)

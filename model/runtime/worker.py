@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Callable
 
 from runtime.lane import Lane
 from runtime.metrics import Metrics
@@ -16,7 +17,13 @@ _BOOT_ERROR = 3  # a worker that leaves with this status stops gunicorn (X-10)
 _REPLACED = 1  # one that leaves with this one is replaced
 
 
-async def live(lane: Lane, model: Model, requests: Log, metrics: Metrics) -> None:
+async def live(
+    lane: Lane,
+    model: Model,
+    requests: Log,
+    metrics: Metrics,
+    sweep: Callable[[], None],
+) -> None:
     """Let the model answer once (H-15), then look after the worker each second."""
     seconds = 0
     try:
@@ -32,6 +39,7 @@ async def live(lane: Lane, model: Model, requests: Log, metrics: Metrics) -> Non
     while True:
         await asyncio.sleep(1)
         seconds += 1
+        sweep()
         metrics.waiting = lane.requests
         metrics.tick()
         if seconds % 60 == 0:
