@@ -138,6 +138,8 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        counted = f"/dev/shm/metrics-{socket.gethostname()}-{self.process.pid}"
+        shutil.rmtree(counted, ignore_errors=True)  # which a killed server leaves
         for pid in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

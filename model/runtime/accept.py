@@ -7,14 +7,14 @@ from runtime.errors import NotAcceptable
 
 @lru_cache(maxsize=64)  # clients send few different ones
 def choose(header: str, default: str, offered: tuple[str, ...]) -> str:
-    """Choose one of the offered media types; the default wins a tie.
+    """Choose one of the offered media types; of those named alike the default wins.
 
-    Raises: NotAcceptable where the header takes none of them.
+    So a client that lists CSV and JSON gets JSON: pandas' deserializer would take the
+    first line of CSV for a header (F-15). Raises: NotAcceptable.
     """
     wanted = _ranges(header) or [("*/*", 1.0)]
-    ranked = [(_weight(name, wanted), name) for name in (default, *offered)]
-    (weight, _), best = max(ranked, key=lambda pair: pair[0])
-    if weight == 0:
+    best = max((default, *offered), key=lambda name: _weight(name, wanted, default))
+    if not _weight(best, wanted, default)[0]:
         message = f"cannot write {header!r}: accept {' or '.join(offered)}"
         raise NotAcceptable(message)
     return best
@@ -61,11 +61,13 @@ def _number(q: str) -> float:
         return 1.0
 
 
-def _weight(name: str, wanted: list[tuple[str, float]]) -> tuple[float, int]:
+def _weight(
+    name: str, wanted: list[tuple[str, float]], default: str
+) -> tuple[float, int, bool, int]:
     """Weigh a type by the most exact range that names it; earlier ones break ties."""
     kind = name.partition("/")[0]
-    for pattern in (name, f"{kind}/*", "*/*"):
+    for vagueness, pattern in enumerate((name, f"{kind}/*", "*/*")):
         for place, (wish, q) in enumerate(wanted):
             if wish == pattern:
-                return q, -place
-    return 0.0, 0
+                return q, -vagueness, name == default, -place
+    return 0.0, 0, False, 0

@@ -85,8 +85,7 @@ def endpoint(image: str) -> dict[str, Any]:
             "csv": ask(name, CSVSerializer(), CSVDeserializer()),
             "json": ask(name, JSONSerializer(), JSONDeserializer()),
             "numpy": ask(name, NumpySerializer(), NumpyDeserializer()).tolist(),
-            "frame": frame(name, "application/json"),
-            "headed": frame(name, "text/csv"),
+            "frame": frame(name),
             "wrong": ask(name, CSVSerializer(), JSONDeserializer(), [["x"]]),
         }
     finally:
@@ -99,13 +98,15 @@ def ask(name: str, serializer: Any, deserializer: Any, rows: Any = ROWS) -> Any:
     return predictor.predict(np.array(rows))
 
 
-def frame(name: str, accept: str) -> dict[str, Any]:
-    """Read an answer as PandasDeserializer reads it.
+def frame(name: str) -> dict[str, Any]:
+    """Ask as PandasDeserializer asks, and let it read the answer, which is JSON.
 
     In two steps: local mode gives it the Accept of the request as the media type.
     """
+    deserializer = PandasDeserializer()
+    accept = ", ".join(deserializer.ACCEPT)
     body = ask(name, CSVSerializer(), BytesDeserializer(accept=accept))
-    found = PandasDeserializer().deserialize(io.BytesIO(body), accept)
+    found = deserializer.deserialize(io.BytesIO(body), "application/json")
     return dict(found.to_dict("list"))
 
 
