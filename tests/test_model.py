@@ -331,7 +331,7 @@ def test_a_wrong_number_of_answers_is_ours_to_repair(answer: Any) -> None:
     assert failed.value.__cause__ is not None
 
 
-@pytest.mark.parametrize("answer", [None, 1.5, np.float64(1.5), object()], ids=repr)
+@pytest.mark.parametrize("answer", [None, 1.5, np.float64(1.5), object()], ids=type)
 def test_an_answer_that_is_no_column_is_ours_to_repair(answer: Any) -> None:
     with pytest.raises(PredictionFailed):
         ask(answering(answer), b"1\n2\n")

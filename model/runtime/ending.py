@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runtime.job import Job
 
 GRACE = 60  # seconds that a train which asks for `stopping` has, of SageMaker's 120
+LINGER = 10  # seconds that a failed job has for what its packages do at the end
 STOPPED = "Stopped before a model was saved"
 _SHOWN = 1024  # characters of a reason that SageMaker shows (T-40)
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -65,7 +66,12 @@ def fail(base_dir: Path, exc: BaseException) -> int:
     """Empty the model folder, and tell the reason. Returns: the exit status."""
     _last.acquire()
     leave_no_model(base_dir, reason(exc))
-    return 130 if isinstance(exc, KeyboardInterrupt) else 1
+    status = 130 if isinstance(exc, KeyboardInterrupt) else 1
+    # Without psutil joblib waits for ever for the workers of a pool that lost one.
+    last = threading.Timer(LINGER, os._exit, (status,))
+    last.daemon = True
+    last.start()
+    return status
 
 
 def leave_no_model(base_dir: Path, reason: str) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import Training, copy_program
+from harness import Training, copy_program, linux_only
+
+pytestmark = linux_only
 
 TRAIN = """
 import time

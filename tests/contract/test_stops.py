@@ -18,7 +18,7 @@ import signal, sys, threading, time
 import pandas as pd
 from pydantic import BaseModel
 from runtime.job import run
-from features import Slow, digest, forest, killed, pool
+from features import Slow, digest, forest, killed, one_killed, pool
 
 X = pd.DataFrame({"size": [1.0, 2.0]})
 
@@ -57,6 +57,12 @@ def pool(work=digest):
 
 def killed(_):
     os.kill(os.getpid(), 9)
+
+def one_killed(number):
+    if number == 0:
+        time.sleep(0.5)  # the other worker is there by then
+        killed(number)
+    time.sleep(2)
 
 class Slow:
     '''A model that is being saved when the job is stopped.'''
@@ -306,6 +312,19 @@ def test_a_worker_that_is_killed_for_its_memory_ends_the_job(
     with Container(image, base_dir, *options) as job:
         job.reaches(lambda: not job.running(), 30)
         assert job.ended() == 1
+    assert_no_model(base_dir, "PlatformError: TerminatedWorkerError: ")
+
+
+def test_a_job_that_fails_ends_also_where_a_package_would_wait_for_ever(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-39: so does joblib that has lost a worker, without psutil and pgrep."""
+    absent = tmp_path / "absent"
+    absent.mkdir()
+    (absent / "psutil.py").write_text("raise ImportError")
+    folder = program(tmp_path, "pool(one_killed)")
+    with Training(folder, base_dir, PYTHONPATH=absent, PATH=absent) as job:
+        assert job.ended(60) == 1, job.log()
     assert_no_model(base_dir, "PlatformError: TerminatedWorkerError: ")
 
 

@@ -85,6 +85,9 @@ def joined(tables: Iterable[Table]) -> Table:
 class _Absent:
     """The cell of a record that lacks the key."""
 
+    def __repr__(self) -> str:
+        return "ABSENT"
+
 
 ABSENT = _Absent()
 
