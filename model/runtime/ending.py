@@ -66,12 +66,17 @@ def fail(base_dir: Path, exc: BaseException) -> int:
     """Empty the model folder, and tell the reason. Returns: the exit status."""
     _last.acquire()
     leave_no_model(base_dir, reason(exc))
-    status = 130 if isinstance(exc, KeyboardInterrupt) else 1
-    # Without psutil joblib waits for ever for the workers of a pool that lost one.
-    last = threading.Timer(LINGER, os._exit, (status,))
+    return 130 if isinstance(exc, KeyboardInterrupt) else 1
+
+
+def leave_within(seconds: float, status: int) -> None:
+    """End this process, if what packages do at its end takes longer.
+
+    Without psutil, joblib waits for ever for the workers of a pool that has lost one.
+    """
+    last = threading.Timer(seconds, os._exit, (status,))
     last.daemon = True
     last.start()
-    return status
 
 
 def leave_no_model(base_dir: Path, reason: str) -> None:

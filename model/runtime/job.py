@@ -286,7 +286,9 @@ def run(
         ending.watch_for_stop(job)
         _train(job, train)
     except BaseException as exc:  # noqa: BLE001 -- the job's outermost line
-        sys.exit(ending.fail(base_dir, exc))
+        status = ending.fail(base_dir, exc)
+        ending.leave_within(ending.LINGER, status)
+        sys.exit(status)
     partial = "partial " if job.partial else ""
     print(f"{partial}model saved in {job.model_dir}, {_spent(job)}")
     sys.exit(0)
