@@ -5,7 +5,6 @@ one, or one that only the owner's code can read, is answered by itself.
 """
 
 import asyncio
-import json
 import logging
 import time
 from typing import IO
@@ -22,6 +21,7 @@ from runtime.errors import (
 )
 from runtime.exchange import Exchange, Receive, Scope, Send
 from runtime.formats import joined
+from runtime.formats.json_text import dumps
 from runtime.lane import Lane, Place
 from runtime.metrics import Metrics
 from runtime.model import Model
@@ -161,4 +161,4 @@ def refusal(exc: Exception, record: Record) -> bytes:
         message = "the server failed; the log has the reason under this request id"
         body = {"code": record.code, "message": message}
         log.error("request %s failed", record.request_id, exc_info=exc)
-    return json.dumps({**body, "request_id": record.request_id}).encode()
+    return dumps({**body, "request_id": record.request_id}).encode()

@@ -329,7 +329,7 @@ ACCEPTED = [
     ("Application/JSON; verbose=true", JSON),
     ("text/csv", CSV),
     ("TEXT/CSV;header=absent", CSV),
-    ("text/csv, application/json", CSV),
+    ("text/csv, application/json", JSON),
     ("text/csv;q=0.5, application/json;q=0.9", JSON),
     ("image/png, text/*;q=0.1", CSV),
     (JSONLINES, JSONLINES),

@@ -202,7 +202,7 @@ def test_one_row_out_for_each_row_in(server: Server) -> None:
         ("", "application/json"),
         ("*/*", "application/json"),
         ("text/csv", "text/csv"),
-        ("text/csv, application/json", "text/csv"),
+        ("text/csv, application/json", "application/json"),
         ("text/csv;q=0.5, application/json", "application/json"),
     ],
 )
