@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,10 @@ sys.path.insert(0, str(ROOT / "model"))
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # as in a worker: no pool of threads for one row
 
 from predictor import Predictor  # noqa: E402 -- found by the line above
+from runtime.formats import joined  # noqa: E402
 from runtime.model import Model  # noqa: E402
+from runtime.reading import Asked, Policy, Reader  # noqa: E402
+from runtime.telemetry import Record  # noqa: E402
 
 BASE_DIR = ROOT / "local-test/test-dir"
 ROW = (ROOT / "local-test/payload.csv").read_bytes().splitlines()[0]
@@ -67,7 +71,8 @@ def main() -> None:
             sys.exit("the server did not start: is there a model? train one first")
         time.sleep(0.1)
     model = Model.load(BASE_DIR / "model", Predictor)
-    rows = model.rows(ROW, "text/csv")
+    reader = Reader(model, Policy(), Asked("text/csv"), Record("benchmark"))
+    rows = reader.rows(joined(reader.tables(BytesIO(ROW))))
     headers = {"content-type": "text/csv"}
     ways: dict[str, Callable[[], object]] = {
         "predict in process": lambda: model.predictor.predict(rows),
