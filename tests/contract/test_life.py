@@ -458,8 +458,9 @@ def test_workers_end_by_themselves_where_the_master_was_killed(
         server.process.kill()
         server.process.wait()
         try:
-            until(lambda: not any(map(lives, workers)), 30)
+            until(lambda: not any(map(lives, workers)), 60)
         finally:
+            print(server.log())  # shown where this fails
             for pid in filter(lives, workers):
                 os.kill(pid, signal.SIGKILL)
         with socket.socket() as probe:
