@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from runtime.job import Job
 
 GRACE = 60  # seconds that a train which asks for `stopping` has, of SageMaker's 120
+SKEW = 20  # seconds that the hosts of a job may start apart in local mode
 LINGER = 10  # seconds that a failed job has for what its packages do at the end
 STOPPED = "Stopped before a model was saved"
 _SHOWN = 1024  # characters of a reason that SageMaker shows (T-40)
@@ -114,17 +116,32 @@ def leads(base_dir: Path) -> bool:
 def hold(folder: Path) -> None:
     """Let the hosts that share the leader's model folder wait for its end (R-04)."""
     with suppress(OSError):  # a file system without locks
-        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
 
 
 def wait_for_leader(folder: Path) -> None:
     """Wait until the leader's process is gone, if it holds this folder too.
 
-    So it is in local mode, which stops all hosts as soon as one ends (R-04). In
-    SageMaker each host has a folder of its own, and nobody holds it.
+    So it is in local mode, which stops all hosts as soon as one ends (R-04), and where
+    the leader may start last. In SageMaker, which alone names the job, each host has a
+    folder of its own: nobody holds it, and nobody is waited for.
     """
+    local = "TRAINING_JOB_ARN" not in os.environ
     with suppress(OSError):
-        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_SH)
+        handle = os.open(folder, os.O_RDONLY)
+        end = time.monotonic() + SKEW
+        while local and time.monotonic() < end and not _is_held(handle):
+            time.sleep(0.1)
+        fcntl.flock(handle, fcntl.LOCK_SH)
+
+
+def _is_held(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return False
 
 
 def reason(exc: BaseException) -> str:

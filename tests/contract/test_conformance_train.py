@@ -196,7 +196,8 @@ def test_check_05_of_two_hosts_the_first_saves_the_model(
     for host, folder in folders.items():
         hosts = {"current_host": host, "hosts": sorted(folders)}
         configure(folder, "resourceconfig.json", hosts)
-        jobs[host] = run("--volume", f"{folder}:/opt/ml", command="train")
+        named = "--env", "TRAINING_JOB_ARN=arn:aws:sagemaker:eu-west-1:111122223333:x"
+        jobs[host] = run(*named, "--volume", f"{folder}:/opt/ml", command="train")
     for job in jobs.values():
         docker("wait", job)
         assert status(job) == 0, log(job)

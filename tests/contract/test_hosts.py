@@ -4,16 +4,19 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import Training, copy_program, linux_only
+from runtime import ending
 
 pytestmark = linux_only
 
 TRAIN = """
 import time
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 from runtime.job import run
@@ -31,10 +34,15 @@ def train(job):
 run(train, Hyperparameters)
 """
 HOSTS = ["algo-1", "algo-2"]
+SAGEMAKER: dict[str, Any] = {
+    "TRAINING_JOB_ARN": "arn:aws:sagemaker:eu-west-1:111122223333:x"
+}
 
 
 @contextmanager
-def started(tmp_path: Path, host: str, *, gate: bool = False) -> Iterator[Training]:
+def started(
+    tmp_path: Path, host: str, *, gate: bool = False, **variables: object
+) -> Iterator[Training]:
     """Start a host, which trains until its gate is gone."""
     base_dir = tmp_path / host / "ml"
     config = base_dir / "input/config"
@@ -45,7 +53,7 @@ def started(tmp_path: Path, host: str, *, gate: bool = False) -> Iterator[Traini
     (base_dir / "model").symlink_to(tmp_path / "model")
     if gate:
         (base_dir / "gate").touch()
-    with Training(tmp_path / "program", base_dir) as job:
+    with Training(tmp_path / "program", base_dir, **variables) as job:
         yield job
 
 
@@ -77,6 +85,21 @@ def test_a_host_that_is_done_waits_until_the_leader_has_ended(tmp_path: Path) ->
     assert (tmp_path / "model/mine").exists()
 
 
+def test_a_host_that_is_done_waits_for_a_leader_that_starts_late(
+    tmp_path: Path,
+) -> None:
+    """R-04."""
+    with started(tmp_path, "algo-2") as other:
+        trains(other)
+        with started(tmp_path, "algo-1", gate=True) as leader:
+            trains(leader)
+            other.reaches(lambda: waits(other))
+            (leader.base_dir / "gate").unlink()
+            assert leader.ended() == 0, leader.log()
+        assert other.ended() == 0, other.log()
+    assert (tmp_path / "model/mine").exists()
+
+
 def test_a_host_that_is_stopped_leaves_the_model_of_the_leader(tmp_path: Path) -> None:
     """R-04, T-42: the leader has ended first."""
     with started(tmp_path, "algo-2", gate=True) as other:
@@ -92,12 +115,13 @@ def test_a_host_that_starts_late_leaves_the_model_of_the_leader(tmp_path: Path) 
     """R-04, T-38."""
     with started(tmp_path, "algo-1") as leader:
         assert leader.ended() == 0, leader.log()
-    with started(tmp_path, "algo-2") as other:
+    with started(tmp_path, "algo-2", **SAGEMAKER) as other:
         assert other.ended() == 0, other.log()
     assert (tmp_path / "model/mine").exists()
 
 
-def test_without_a_leader_at_work_no_host_waits(tmp_path: Path) -> None:
-    """T-38: in SageMaker each host has a model folder of its own."""
-    with started(tmp_path, "algo-2") as other:
-        assert other.ended() == 0, other.log()
+def test_in_sagemaker_no_host_waits(tmp_path: Path) -> None:
+    """T-23, T-38: each has a model folder of its own."""
+    with started(tmp_path, "algo-2", **SAGEMAKER) as other:
+        trains(other)
+        assert other.ended(ending.SKEW / 2) == 0, other.log()

@@ -339,7 +339,10 @@ def test_a_request_whose_turn_comes_late_is_504_and_the_worker_stays(
     """H-11: what ends in time is not stuck, however many wait."""
     with serve(base_dir, MODEL_SERVER_TIMEOUT=2, MODEL_SERVER_WORKERS=1) as server:
         before = server.ready().workers()
-        sent = [callers.submit(send, server, f"sleep,1.4,{n}") for n in range(4)]
+        sent = [callers.submit(send, server, "sleep,1.4,first")]
+        until(lambda: called(server) == ["first"], 10)
+        # They share the next call, which ends 2.8 s after the first one began.
+        sent += [callers.submit(send, server, f"sleep,1.4,{n}") for n in range(3)]
         statuses = sorted(answer.result() for answer in sent)
         assert statuses == [200, 504, 504, 504]
         until(lambda: send(server, "hello,0,last") == 200, 10)
