@@ -42,9 +42,9 @@ def one_by_one(dtype: str, raw: list[Any], words: cells.Words) -> list[Any] | No
 
 
 def spelt(dtype: str, values: list[Any]) -> list[str]:
-    """Write values so that NaN is NaN, and in a column of floats 1 is 1.0."""
+    """Write values: NaN is NaN; in a column of floats 1 is 1.0, and -0 is 0."""
     numbers = dtype.startswith("float")
-    return [repr(float(value) if numbers else value) for value in values]
+    return [repr(float(value) + 0.0 if numbers else value) for value in values]
 
 
 @given(dtype=st.sampled_from(DTYPES), raw=COLUMNS, words=WORDS)
