@@ -1,4 +1,4 @@
-"""All of HTTP: the routes, and errors as JSON."""
+"""The app: its routes, and what a worker begins and ends with."""
 
 import asyncio
 import gc

@@ -116,7 +116,12 @@ def leads(base_dir: Path) -> bool:
 def hold(folder: Path) -> None:
     """Let the hosts that share the leader's model folder wait for its end (R-04)."""
     with suppress(OSError):  # a file system without locks
-        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
+        handle = os.open(folder, os.O_RDONLY)
+        for _ in range(10):  # a host that looks whether it is held, holds it meanwhile
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.05)
 
 
 def wait_for_leader(folder: Path) -> None:
