@@ -50,7 +50,7 @@ def decode(body: bytes, media_type: str, layout: Layout | None = None) -> Table:
 def read_csv(body: bytes, layout: Layout | None = None) -> list[list[Any]]:
     table = decode(body, CSV, layout)
     assert table.names is None
-    return table.rows
+    return list(table.rows)
 
 
 def one(values: list[Any]) -> Outputs:

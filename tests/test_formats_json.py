@@ -45,7 +45,7 @@ def read_json(value: Any, layout: Layout | None = None) -> Table:
 
 def read_lines(*values: Any, layout: Layout | None = None) -> list[Any]:
     lines = "".join(f"{json.dumps(value)}\n" for value in values)
-    return decode(lines.encode(), JSONLINES, layout).rows
+    return list(decode(lines.encode(), JSONLINES, layout).rows)
 
 
 def columns_of(table: Table) -> dict[Any, list[Any]]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from runtime import cells, formats
+from runtime.bulk import listed
 from runtime.errors import RequestError
 from runtime.formats import (
     CSV,
@@ -136,7 +137,7 @@ def echoed(table: Table, names: list[str]) -> Outputs:
     keys = names if table.records else range(len(names))
     return Outputs(
         {
-            name: [reader(name)(cell) for cell in table.column(key)]
+            name: [reader(name)(cell) for cell in listed(table.column(key))]
             for name, key in zip(names, keys, strict=True)
         },
         named=True,

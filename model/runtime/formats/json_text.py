@@ -8,9 +8,10 @@ from typing import IO, Any
 from runtime.errors import BadInput, PayloadTooLarge
 from runtime.formats import gentle
 from runtime.formats.json_rows import one_kind, refuse_kind
-from runtime.formats.lines import lines, not_utf_8
+from runtime.formats.lines import blocks, lines, not_utf_8
 from runtime.formats.table import Layout, Outputs, Table, calls, each, sliced
 
+_BLOCK = 2**15  # bytes of lines that one call reads
 JSON_LIMIT = 2**25  # bytes: what is read at once, and takes up to twenty times the room
 
 
@@ -53,7 +54,7 @@ class JsonLines:
 
     def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
         """Read a row a line; blank lines are none."""
-        return sliced(one_kind(_values(lines(body, newline="\n")), layout.width))
+        return sliced(one_kind(_lines(body), layout.width))
 
     def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
         """Write an object of outputs a line, also where there is only one."""
@@ -86,8 +87,23 @@ def _bare(outputs: Outputs) -> list[Any]:
     return values
 
 
-def _values(text: Iterable[str]) -> Iterator[Any]:
-    for number, line in enumerate(text, 1):
+def _lines(body: IO[bytes]) -> Iterator[Any]:
+    """Read plain lines many at once, and from the first odd block on line by line."""
+    n_lines, start = 0, body.tell()
+    for block in blocks(body, _BLOCK):
+        values = gentle.of_lines(block)
+        if values is None:
+            break
+        yield from values
+        n_lines, start = n_lines + len(values), start + len(block)
+    else:
+        return
+    body.seek(start)
+    yield from _values(lines(body, "\n", n_lines + 1), n_lines + 1)
+
+
+def _values(text: Iterable[str], first: int = 1) -> Iterator[Any]:
+    for number, line in enumerate(text, first):
         if line.strip(" \t\r\n"):
             try:
                 value = json.loads(line)
@@ -108,7 +124,8 @@ def _tables(value: Any, width: int | None) -> Iterator[Table]:
         raise BadInput(message)
     if not isinstance(value[0], list | dict):
         return _single(value) if width != 1 else _single_column(value)
-    return sliced(one_kind(value, width))
+    dense = value[0] and set(map(type, value)) == {list}
+    return sliced(value if dense else one_kind(value, width))
 
 
 def _single(row: list[Any]) -> Iterator[Table]:

@@ -9,14 +9,15 @@ from runtime.errors import BadInput, PayloadTooLarge, UnsupportedType
 LINE_LIMIT = 2**25  # characters; one call parses a line, and lets no other thread run
 
 
-def lines(body: IO[bytes], newline: str) -> Iterator[str]:
+def lines(body: IO[bytes], newline: str, number: int = 1) -> Iterator[str]:
     r"""Read lines with their ends: "\n" alone, or with newline="" also "\r" alone.
 
-    The body stays open. Raises: BadInput where it is not UTF-8, PayloadTooLarge.
+    The body, which stays open, is at its line `number`. Raises: BadInput where it is
+    not UTF-8, PayloadTooLarge.
     """
-    text = io.TextIOWrapper(body, "utf-8-sig", newline=newline)
+    encoding = "utf-8-sig" if number == 1 else "utf-8"
+    text = io.TextIOWrapper(body, encoding, newline=newline)
     try:
-        number = 1
         while line := text.readline(LINE_LIMIT):
             if len(line) == LINE_LIMIT:
                 message = f"line {number} is over {LINE_LIMIT:,} characters long"
@@ -31,6 +32,12 @@ def lines(body: IO[bytes], newline: str) -> Iterator[str]:
     finally:
         if not body.closed:
             text.detach()  # else the wrapper closes the body with itself
+
+
+def blocks(body: IO[bytes], size: int) -> Iterator[bytes]:
+    """Read whole lines, about `size` bytes at once; of one over LINE_LIMIT a part."""
+    while block := body.read(size):
+        yield block if block.endswith(b"\n") else block + body.readline(LINE_LIMIT)
 
 
 def not_utf_8(exc: UnicodeDecodeError, end: int) -> BadInput:

@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 
 from runtime.errors import BadInput, NotAcceptable
 from runtime.formats.table import (
+    ByColumn,
     Layout,
     Outputs,
     Table,
@@ -70,24 +71,23 @@ class _Stored:
                 raise BadInput(message) from exc
             yield Table(rows, names, first + 1)
 
-    def _rows(self, first: int, n_rows: int) -> list[Any]:
+    def _rows(self, first: int, n_rows: int) -> Any:
         if self.by_column:
             places = (first + place * self.n_rows for place in range(self.width))
-            columns = [_plain(self._items(place, n_rows)) for place in places]
-            return [list(row) for row in zip(*columns, strict=True)]
+            return ByColumn([_plain(self._items(place, n_rows)) for place in places])
         items = self._items(first * self.width, n_rows * self.width)
         if names := self.dtype.names:
-            fields = (_plain(items[name]) for name in names)
-            return [list(row) for row in zip(*fields, strict=True)]
-        return _plain(items.reshape(n_rows, self.width))
+            return ByColumn([_plain(items[name]) for name in names])
+        rows = _plain(items.reshape(n_rows, self.width))
+        return ByColumn(list(rows.T)) if self.width < n_rows else rows.tolist()
 
     def _items(self, first: int, count: int) -> Any:
         self.body.seek(self.start + first * self.dtype.itemsize)
         return np.frombuffer(self.body.read(count * self.dtype.itemsize), self.dtype)
 
 
-def _plain(items: Any) -> list[Any]:
-    """Make Python's own values; bytes are text. Raises: ValueError."""
+def _plain(items: Any) -> Any:
+    """Make text of bytes, and refuse broken text. Raises: ValueError."""
     if items.dtype.kind == "S":
         items = np.char.decode(items, "utf-8")
     if items.dtype.kind == "U":  # unchecked, numpy makes broken text of any number
@@ -95,8 +95,7 @@ def _plain(items: Any) -> list[Any]:
         if np.ascontiguousarray(items).view(number).max() > sys.maxunicode:
             message = "a character is over U+10FFFF"
             raise ValueError(message)
-    values: list[Any] = items.tolist()
-    return values
+    return items
 
 
 def _stored(body: IO[bytes]) -> _Stored:

@@ -9,7 +9,14 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet
 
 from runtime.errors import BadInput, NotAcceptable, RequestError
-from runtime.formats.table import Layout, Outputs, Table, collected, rows_a_slice
+from runtime.formats.table import (
+    ByColumn,
+    Layout,
+    Outputs,
+    Table,
+    collected,
+    rows_a_slice,
+)
 from runtime.records import ROW_NUMBERS, arrow_type
 
 # A cell of text takes two bytes; Parquet repeats one for nothing, and a small file may
@@ -107,24 +114,30 @@ def _tables(body: IO[bytes], names: list[str], text: list[str]) -> Iterator[Tabl
     with _refusing(), _opened(body, read_dictionary=text) as file:
         for batch in file.iter_batches(step, columns=names, use_threads=False):
             columns = [_cells(batch.column(name)) for name in names]
-            yield Table([list(row) for row in zip(*columns, strict=True)], names, first)
+            yield Table(ByColumn(columns), names, first)
             first += batch.num_rows
         if first == 1:
             message = "the file has fewer rows than it says"
             raise BadInput(message)
 
 
-def _cells(values: Any) -> list[Any]:
-    """Give Python's own values, with the types that training gives them."""
+def _cells(values: Any) -> Any:
+    """Give a list of Python's own values, or an array of numbers."""
     if pa.types.is_dictionary(values.type):
-        words = _cells(values.dictionary)
+        words = _typed(values.dictionary).to_pylist()
         places = values.indices.to_pylist()
         return [None if place is None else words[place] for place in places]
+    cells = _typed(values)
+    numbers = pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type)
+    return cells.to_numpy() if numbers and not cells.null_count else cells.to_pylist()
+
+
+def _typed(values: Any) -> Any:
+    """Give values the types that training gives them."""
     kind = arrow_type(values.type)
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.string())  # of its digits a float is rounded once
-    cells: list[Any] = values.cast(kind, safe=False).to_pylist()
-    return cells
+    return values.cast(kind, safe=False)
 
 
 def _plain_type(given: Any) -> Any:

@@ -1,11 +1,11 @@
 """What lies between a body and a model: rows as they were spelt, answers by column."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-SLICE_CELLS = 200_000  # a large body is read, predicted and written in slices
+SLICE_CELLS = 400_000  # a large body is read, predicted and written in slices
 _ROWS_A_CALL = 10_000  # one call writes them, and lets no other thread run
 
 
@@ -26,11 +26,12 @@ class Table:
     """Some rows of a body, each cell as the body spelt it.
 
     Rows are lists, which may differ in length, or objects by name; all are of one kind.
+    Where a body is read by column they are `ByColumn`.
     `names` are those of the columns of lists, None where the body gives none.
     `first` is the number that the first row has in the body; rows count from 1.
     """
 
-    rows: list[Any]
+    rows: Sequence[Any]
     names: list[str] | None = None
     first: int = 1
 
@@ -39,17 +40,72 @@ class Table:
         """Say whether the rows are objects by name."""
         return isinstance(self.rows[0], dict)
 
-    def column(self, key: Any) -> list[Any]:
-        """Give the cells of a column: by its name in records, else by its place."""
+    def widths(self) -> Iterable[int]:
+        """Give the number of columns of each row, or once that of all."""
+        if type(self.rows) is ByColumn:
+            return [len(self.rows.columns)]
+        return map(len, self.rows)
+
+    def column(self, key: Any) -> Any:
+        """Give the cells of a column: by its name in records, else by its place.
+
+        Returns: a list, or an array of numpy's or Arrow's.
+        """
+        if type(self.rows) is ByColumn:
+            return self.rows.columns[key]
         if self.records:
             return [row.get(key, ABSENT) for row in self.rows]
         return [row[key] for row in self.rows]
 
 
-def sliced(rows: Iterable[Any], names: list[str] | None = None) -> Iterator[Table]:
-    """Cut rows into tables of at most SLICE_CELLS cells, or of one row."""
+class ByColumn(Sequence[list[Any]]):
+    """Rows of one length, kept by column: lists, or arrays of numpy's or Arrow's."""
+
+    def __init__(self, columns: list[Any]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.columns[0])
+
+    def __getitem__(self, place: Any) -> Any:
+        """Give one row."""
+        return next(iter(self.cut(place, place + 1)))
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        """Go through the rows."""
+        listed = (c if isinstance(c, list) else c.tolist() for c in self.columns)
+        return map(list, zip(*listed, strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare rows, however they are kept."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
+    def __repr__(self) -> str:
+        """Show the rows."""
+        return repr(list(self))
+
+    def cut(self, first: int, end: int) -> "ByColumn":
+        """Give some of the rows."""
+        return ByColumn([column[first:end] for column in self.columns])
+
+
+def sliced(
+    rows: Iterable[Any], names: list[str] | None = None, first: int = 1
+) -> Iterator[Table]:
+    """Cut rows into tables of at most SLICE_CELLS cells, or of one row.
+
+    `first` is the number of the first row.
+    """
+    if isinstance(rows, list) and len(widths := set(map(len, rows))) == 1:
+        step = rows_a_slice(*widths)
+        for at in range(0, len(rows), step):
+            yield Table(rows[at : at + step], names, first + at)
+        return
     some: list[Any] = []
-    first, room = 1, SLICE_CELLS
+    room = SLICE_CELLS
     for row in rows:
         size = len(row) or 1
         if some and size > room:
@@ -64,7 +120,7 @@ def sliced(rows: Iterable[Any], names: list[str] | None = None) -> Iterator[Tabl
 
 def rows_a_slice(width: int) -> int:
     """Give the number of rows of a slice, where all are of one width."""
-    return max(1, SLICE_CELLS // width)
+    return max(1, SLICE_CELLS // (width or 1))
 
 
 def calls(rows: list[Any]) -> Iterator[list[Any]]:
