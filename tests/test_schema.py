@@ -11,8 +11,8 @@ from pandas.testing import assert_frame_equal
 from harness import table_of
 from runtime import cells
 from runtime.errors import BadInput, ClientError
-from runtime.feature import MAX_CATEGORIES
 from runtime.formats import CSV, JSON
+from runtime.frames import MAX_CATEGORIES
 from runtime.schema import MAX_PROBLEMS, Schema, found_in
 
 # pandas writes a lone \r without quotes, and a byte order mark is no part of a body.
@@ -138,7 +138,8 @@ def test_the_example_is_a_row_of_the_schema(
 ) -> None:
     """H-15: the warm-up row."""
     learned, _ = frames
-    row = Schema.learn(learned).example()
+    schema = Schema.learn(learned)
+    row = schema.rows(schema.example())
     assert list(row) == list(learned)
     assert len(row) == 1
     assert not row.isna().to_numpy().any()
@@ -154,7 +155,7 @@ def test_every_type_comes_back_from_every_format(
 def test_the_example_is_made_of_medians_and_most_frequent_values(
     schema: Schema,
 ) -> None:
-    (row,) = schema.example().to_dict("records")
+    (row,) = schema.rows(schema.example()).to_dict("records")
     assert row == {
         "legs": 4,
         "weight": 2,
@@ -170,7 +171,7 @@ def test_free_text_is_never_an_example() -> None:
     names = pd.DataFrame({"name": [f"person {n}" for n in range(MAX_CATEGORIES)]})
     schema = Schema.learn(names)
     assert "person" not in json.dumps(schema.to_json())
-    assert schema.example()["name"].tolist() == ["text"]
+    assert schema.rows(schema.example())["name"].tolist() == ["text"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -476,7 +477,7 @@ def test_a_column_has_its_own_texts_for_missing_and_they_are_stored(dtype: str) 
         row = from_json(schema, [record])
         assert row["country"].tolist() == ["NA"]
         assert row["n"].isna().all()
-    assert schema.example()["country"].notna().all()
+    assert schema.rows(schema.example())["country"].notna().all()
 
 
 @pytest.mark.parametrize("cell", ["NA", "null", "x"])

@@ -7,17 +7,17 @@ and the column named: no value is ever rewritten.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from runtime import cells
-from runtime.errors import BadInput, ClientError, Problem
-from runtime.feature import Column, listed
+from runtime.errors import BadInput, Problem
+from runtime.feature import Column, Values, listed
 from runtime.formats import Table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MAX_PROBLEMS = 10  # reported in one answer
-Values = list[list[Any]]  # of rows: a list for each column, in the order of `fit`
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,9 @@ class Schema:
         `missing` gives the texts of a missing cell, by the name of a column, where
         they are not `cells.MISSING`; other names in it are left alone.
         """
-        frame = pd.DataFrame(X)
-        if not frame.columns.is_unique:
-            twice = frame.columns[frame.columns.duplicated()][0]
-            message = f"two columns have the name {twice!r}"
-            raise ClientError(message)
-        words = {name: tuple(texts) for name, texts in (missing or {}).items()}
-        learned = (Column.learn(frame[name]) for name in frame)
-        return cls(tuple(replace(c, missing=words.get(str(c.name))) for c in learned))
+        from runtime import frames  # noqa: PLC0415 -- and pandas with it
+
+        return cls(frames.learn(X, missing))
 
     @classmethod
     def of_names(cls, names: Iterable[Any]) -> Self:
@@ -86,21 +81,23 @@ class Schema:
         return Schema(tuple(replace(column, closed=True) for column in self.columns))
 
     def requiring(self, names: Collection[str | int]) -> "Schema":
-        """Give the same schema, in which some columns are required."""
-        columns = (replace(c, required=c.name in names) for c in self.columns)
+        """Give the same schema, in which some more columns are required."""
+        columns = (
+            replace(c, required=c.required or c.name in names) for c in self.columns
+        )
         return Schema(tuple(columns))
 
     def literal(self) -> "Schema":
         """Give the same schema, for which no text means a missing value."""
         return Schema(tuple(replace(column, missing=()) for column in self.columns))
 
-    def example(self, without: Collection[str | int] = ()) -> pd.DataFrame:
+    def example(self, without: Collection[str | int] = ()) -> Values:
         """Make one synthetic row: medians and most frequent categories.
 
         Values of the columns `without` are missing.
         """
         row = [None if c.name in without else c.example for c in self.columns]
-        return self.frame(Table([row]))
+        return self.values(Table([row]))
 
     def is_header(self, line: list[str]) -> bool:
         """Say whether the first line of a CSV body holds the names of all columns.
@@ -108,7 +105,9 @@ class Schema:
         Raises: BadInput for some of the names in the place of numbers.
         """
         words = self._words
-        if words and set(self.names) <= set(line):
+        if words.isdisjoint(line):
+            return False
+        if set(self.names) <= set(line):
             return True
         pairs = zip(line, self.columns, strict=False)
         if any(cell in words and not column.is_text for cell, column in pairs):
@@ -142,12 +141,13 @@ class Schema:
             raise BadInput(first.message, first.row, first.column, tuple(more))
         return found
 
-    def rows(self, values: Values) -> pd.DataFrame:
+    def rows(self, values: Values) -> "pd.DataFrame":
         """Give rows as they were in `fit`, `(n_rows, n_features)`, of their values."""
-        pairs = zip(self.columns, values, strict=True)
-        return pd.DataFrame({c.name: c.array(found) for c, found in pairs})
+        from runtime import frames  # noqa: PLC0415 -- and pandas with it
 
-    def frame(self, table: Table, most: int = MAX_PROBLEMS) -> pd.DataFrame:
+        return frames.frame(self.columns, values)
+
+    def frame(self, table: Table, most: int = MAX_PROBLEMS) -> "pd.DataFrame":
         """Give the rows of a table as they were in `fit`. Raises: BadInput."""
         return self.rows(self.values(table, most))
 
@@ -180,6 +180,8 @@ class Schema:
         if table.records:
             return []
         names = table.names or self.names
+        if set(table.widths()) == {len(names)}:
+            return []
         return [
             Problem(f"{len(row)} columns, expected {len(names)}: {listed(names)}", n)
             for n, row in enumerate(table.rows, table.first)
