@@ -29,11 +29,13 @@ VARIABLES = [
     ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "4", "transforms", 4),
     ("MODEL_BATCH_BAD_RECORDS", "mark", "bad_records", "mark"),
     ("MODEL_PRELOAD", "false", "preload", False),
+    ("MODEL_ENGINE", "scikit-learn", "engine", "scikit-learn"),
     ("MODEL_VERSION_CHECK", "warn", "version_check", "warn"),
     ("LOG_REQUESTS", "all", "log_requests", "all"),
     ("SAGEMAKER_CONTAINER_LOG_LEVEL", "10", "log_level", 10),
 ]
 WRONG = [
+    ("MODEL_ENGINE", "fastest", "'onnx' or 'scikit-learn'"),
     ("SAGEMAKER_BASE_DIR", "test-dir", "absolute"),
     ("SAGEMAKER_BIND_TO_PORT", "65536", "less than or equal to 65535"),
     ("SAGEMAKER_MODEL_SERVER_WORKERS", "0", "greater than or equal to 1"),
@@ -75,6 +77,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "transforms": None,
         "bad_records": "fail",
         "preload": sys.platform == "linux",
+        "engine": "onnx",
         "version_check": "fail",
         "log_requests": "errors",
         "log_level": 20,

@@ -16,8 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-import joblib
-
 import runtime
 from runtime.errors import ModelError
 
@@ -31,6 +29,8 @@ Write = Callable[[IO[bytes]], object]
 
 def members(model: Any, description: dict[str, Any]) -> dict[str, Write]:
     """Give what writes each file: the estimator, then its description with versions."""
+    import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
+
     whole = {"runtime": runtime.__version__, "versions": versions(), **description}
     text = json.dumps(whole, indent=2, default=str, allow_nan=False) + "\n"
     return {
@@ -45,11 +45,18 @@ def save(model_dir: Path, model: Any, description: dict[str, Any]) -> None:
         write(model_dir / name, content)
 
 
-def load(model_dir: Path) -> Any:
+def load(model_dir: Path, *, fast: bool = False) -> Any:
     """Load the fitted estimator: model.joblib, else the one pickle in the folder.
 
-    Raises: ModelError, which names the file.
+    With `fast` it is what `runtime.engine` has for it: the same answers, in a fraction
+    of the time, from `Rows` or a DataFrame. Raises: ModelError, which names the file.
     """
+    if fast:
+        from runtime import engine  # noqa: PLC0415 -- which is made of this module
+
+        return engine.load(model_dir)
+    import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
+
     file = _estimator(model_dir)
     try:
         return joblib.load(file)

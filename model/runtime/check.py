@@ -37,13 +37,15 @@ def check(model: Model, body: bytes) -> None:
     if not body or hasattr(model.predictor, "decode"):
         return
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
-    rows = (model.schema or found_in(table)).frame(table)
-    together = model.predict(rows, EVERY)
+    schema = model.schema or found_in(table)
+    values = schema.values(table)
+    together = model.predict(model.rows(schema, values), EVERY)
     for name in (formats.JSON, formats.CSV):
         list(formats.encode([together], name))
     if model.batchable:
-        for number in range(len(rows)):
-            _compare(together, model.predict(rows.iloc[[number]], EVERY), number)
+        for number in range(len(table.rows)):
+            row = model.rows(schema, [[column[number]] for column in values])
+            _compare(together, model.predict(row, EVERY), number)
 
 
 def required(model: Model) -> list[str | int]:
@@ -58,7 +60,7 @@ def required(model: Model) -> list[str | int]:
 
     def fails(names: list[str | int]) -> bool:
         try:
-            model.predict(schema.example(without=names))
+            model.predict(model.rows(schema, schema.example(without=names)))
         except Error:
             return True
         return False

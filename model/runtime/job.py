@@ -30,6 +30,7 @@ from runtime import (
     describe,
     ending,
     evaluation,
+    export,
     hyperparameters,
     script_mode,
 )
@@ -59,6 +60,7 @@ class Job(Mounts, Generic[Declared]):
         self.seconds: dict[str, float] = {}  # by step, in the order of their ends
         # What the end of the job has to know, see ending.py.
         self.held_out: pd.DataFrame | None = None
+        self.fitted: pd.DataFrame | None = None  # rows of X, for `export`
         self.checkpointed: pd.DataFrame | None = None  # in the place of held_out
         self.saving = threading.Lock()
         self.saved = threading.Event()
@@ -208,6 +210,7 @@ class Job(Mounts, Generic[Declared]):
         with self._step("save"), self.saving:
             if self.leader:
                 artifact.save(self.model_dir, model, description)
+                self.fitted = export.sample(pd.DataFrame(X))
             self.saved.set()
         self.held_out = pd.DataFrame(rows).head(CHECKED_ROWS)
 
@@ -319,6 +322,9 @@ def _train(job: Job[Declared], train: Callable[[Job[Declared]], None]) -> None:
     if not job.leader:
         ending.wait_for_leader(job.model_dir)
         return
+    if job.fitted is not None:
+        with job._step("onnx"):  # noqa: SLF001 -- same module
+            export.export(job.model_dir, job.fitted, job._stopping.is_set)  # noqa: SLF001
     with job._step("check"):  # noqa: SLF001 -- same module
         ending.check(job)
     wanted = job.config("hyperparameters.json").get("_tuning_objective_metric")

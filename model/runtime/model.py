@@ -4,12 +4,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
-
-from runtime import artifact
+from runtime import artifact, engine
 from runtime.errors import (
     BadInput,
     ModelError,
@@ -17,12 +17,19 @@ from runtime.errors import (
     RequestError,
     ThreadsLeft,
 )
-from runtime.formats import Outputs
+from runtime.feature import Values
+from runtime.formats import Outputs, Table
+from runtime.rows import Rows
 from runtime.schema import Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger("serve")
 EVERY = ("*",)  # output that there is
 ALL = slice(None)  # rows
+_MISSING = ("NAType", "NaTType")  # pandas', which may not be imported
+_PLAIN = {str, int, float, bool, NoneType}
 _TASKS = Path("/proc/self/task")
 
 
@@ -32,7 +39,7 @@ class Predictor(Protocol):
     def __init__(self, model_dir: Path) -> None:
         """Load the model's files: once for each model, never for each request."""
 
-    def predict(self, rows: pd.DataFrame) -> Any:
+    def predict(self, rows: "pd.DataFrame") -> Any:
         """Give one answer per row of `(n_rows, n_features)`."""
 
 
@@ -57,6 +64,8 @@ class Model:
         schema = _schema(predictor, columns)
         self.schema = schema.closed() if schema and closed else schema
         self.batchable: bool = getattr(predictor, "batchable", True)
+        estimator = getattr(predictor, "model", None)
+        self.instant: bool = getattr(estimator, "instant", False)  # see `engine`
 
     @classmethod
     def load(
@@ -106,12 +115,30 @@ class Model:
         """Predict one synthetic row, so that `/ping` tells the truth (H-15)."""
         example = getattr(self.predictor, "example", None)
         if example is not None:
-            rows = pd.DataFrame([example] if isinstance(example, dict) else example)
-            self.predict(rows)
+            self.predict(self._owners_rows(example))
         elif hasattr(self.predictor, "decode"):
             log.info("decode is the owner's own: set `example` to have a warm-up row")
         elif self.schema is not None and self.schema.typed:
-            self.predict(self.schema.example())
+            self.predict(self.rows(self.schema, self.schema.example()))
+
+    def rows(self, schema: Schema, values: Values) -> Any:
+        """Make rows of values: a DataFrame, or `Rows` for who needs none."""
+        return Rows(schema, values) if self._frameless else schema.rows(values)
+
+    @property
+    def _frameless(self) -> bool:
+        """Say whether `frame = False`; where types are unknown, pandas finds them."""
+        typed = self.schema is not None and self.schema.typed
+        return typed and not getattr(self.predictor, "frame", True)
+
+    def _owners_rows(self, example: Any) -> Any:
+        """Make rows of the owner's example: one row by name, or several."""
+        records = [example] if isinstance(example, dict) else example
+        if self.schema is not None and self._frameless:
+            return self.rows(self.schema, self.schema.values(Table(records)))
+        import pandas as pd  # noqa: PLC0415 -- a third of a second
+
+        return pd.DataFrame(records)
 
     @property
     def joinable(self) -> bool:
@@ -139,11 +166,10 @@ class Model:
         """
         with owners_code():
             answer, named = _columns(self.predictor.predict(rows))
+            n_rows = count(rows)
             for name, values in answer.items():
-                if len(values) != count(rows):
-                    message = (
-                        f"{len(values)} answers to {count(rows)} rows, in {name!r}"
-                    )
+                if len(values) != n_rows:
+                    message = f"{len(values)} answers to {n_rows} rows, in {name!r}"
                     raise ValueError(message)
             return Prediction(answer, named=named)
 
@@ -176,6 +202,8 @@ class Prediction:
 
 def count(rows: Any) -> int:
     """Count rows; those of an owner's `decode` may be a sparse matrix."""
+    if isinstance(rows, Rows):
+        return rows.n_rows
     return int(rows.shape[0] if hasattr(rows, "shape") else len(rows))
 
 
@@ -189,6 +217,18 @@ def owners_code() -> Iterator[None]:
     except (Exception, SystemExit) as exc:
         message = "the model failed on these rows; the log has the reason"
         raise PredictionFailed(message) from exc
+
+
+def import_first(kind: type[Predictor], model_dir: Path) -> None:
+    """Import the libraries of a model that start threads as they are imported.
+
+    So `unthreaded` does not count these, which no fork needs.
+    """
+    fast = engine.is_wanted(model_dir)
+    if fast:
+        import_module("onnxruntime")
+    if getattr(kind, "frame", True) or not fast:
+        import_module("pandas")
 
 
 @contextlib.contextmanager
@@ -244,7 +284,7 @@ def _schema(
 
 def _columns(answer: Any) -> tuple[dict[str, Any], bool]:
     """Give the outputs of `predict` by name, and whether it named them."""
-    if isinstance(answer, pd.DataFrame | dict):
+    if isinstance(answer, dict) or hasattr(answer, "columns"):  # a DataFrame
         if not len(answer.keys()):
             message = "predict gave no output"
             raise ValueError(message)
@@ -255,6 +295,8 @@ def _columns(answer: Any) -> tuple[dict[str, Any], bool]:
 def _plain(values: Any) -> list[Any]:
     """Make a list of Python's own values of an array, a Series or a list."""
     plain = values if isinstance(values, list) else values.tolist()
+    if set(map(type, plain)) <= _PLAIN:
+        return plain
     return [_cell(value) for value in plain]
 
 
@@ -266,4 +308,4 @@ def _cell(value: Any) -> Any:
         return [_cell(item) for item in value]
     if isinstance(value, dict):
         return {key: _cell(item) for key, item in value.items()}
-    return None if value is pd.NA or value is pd.NaT else value
+    return None if type(value).__name__ in _MISSING else value

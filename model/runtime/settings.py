@@ -114,6 +114,11 @@ class Settings(BaseModel):
         validation_alias=AliasChoices("MODEL_PRELOAD"),
         description="load the model once, before the workers fork, where safe",
     )
+    engine: Literal["onnx", "scikit-learn"] = Field(
+        default="onnx",
+        validation_alias=AliasChoices("MODEL_ENGINE"),
+        description="what answers for `load(model_dir, fast=True)`, where both can",
+    )
     version_check: Literal["fail", "warn", "off"] = Field(
         "fail",
         validation_alias=AliasChoices("MODEL_VERSION_CHECK"),
