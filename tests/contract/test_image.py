@@ -180,7 +180,10 @@ def test_the_image_less_its_base_stays_under_750_mb_and_without_extras_450(
     """I-11, H-41."""
     size = bytes_of(image) - bytes_of(BASE)
     assert size < 750e6
-    extras = "pyarrow matplotlib mpl_toolkits fontTools PIL pillow.libs kiwisolver"
+    extras = (
+        "pyarrow matplotlib mpl_toolkits fontTools PIL pillow.libs kiwisolver "
+        "onnxruntime onnx skl2onnx ml_dtypes google"
+    )
     folder = "/opt/venv/lib/python3.*/site-packages"
     used = inside(image, f"cd {folder} && du -sbc {extras} | tail -n 1")
     assert size - int(used.split()[0]) < 450e6

@@ -58,7 +58,8 @@ def test_it_has_the_six_packages_and_what_they_need(image: str, small: str) -> N
     names = {line.partition("==")[0] for line in kept}
     assert names >= SIX
     extras = {"uvicorn-worker", "httptools", "uvloop", "psutil", "pyarrow"}
-    assert not names & (extras | {"matplotlib", "prometheus_client"})
+    extras |= {"matplotlib", "prometheus_client", "onnxruntime", "skl2onnx"}
+    assert not names & extras
     assert docker(*packages, small, "check") == "No broken requirements found.\n"
 
 
@@ -75,6 +76,17 @@ def test_it_trains_and_answers_as_the_whole_image_does(
         docker("stop", "--time", "30", container)
         assert ended(container) == 0
     assert "Deprecat" not in log(less)
+
+
+def test_it_serves_what_the_whole_image_has_trained(
+    run: Run, small: str, trained: Path
+) -> None:
+    """Where the model has ONNX, which nothing here can read, scikit-learn answers."""
+    less = run(*published(f"{trained}:/opt/ml/model:ro"), image=small)
+    whole = run(*published(f"{trained}:/opt/ml/model:ro"))
+    assert asked(less) == asked(whole)
+    if (trained / "model.onnx").exists():
+        assert "not ONNX: onnxruntime is not installed" in log(less)
 
 
 def asked(container: str) -> list[str]:
