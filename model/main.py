@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from predictor import Predictor
 from runtime import worker
 from runtime.errors import ModelError
+from runtime.exchange import Receive, Scope, Send
 from runtime.invocations import Invocations
 from runtime.lane import Lane
 from runtime.metrics import Metrics
-from runtime.model import Model, unthreaded
+from runtime.model import Model, import_first, unthreaded
 from runtime.openapi import document
 from runtime.prints import capture_prints
 from runtime.server import budget, metrics_dir, warmed
@@ -25,7 +26,25 @@ from runtime.settings import Settings
 from runtime.telemetry import Log, clean_id
 
 
-def create() -> FastAPI:
+class Front:
+    """The app, whose busiest route is found before FastAPI's middleware.
+
+    That takes as long as a prediction; it stands before all other routes.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or begin and end a worker."""
+        asked = scope.get("path"), scope.get("method")
+        if asked == ("/invocations", "POST"):
+            await self._app.state.invocations(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def create() -> Front:
     """Load the model and make the app.
 
     gunicorn calls this before it forks, so that all workers share the model's memory;
@@ -33,6 +52,7 @@ def create() -> FastAPI:
     model cannot be served AppImportError, which ends gunicorn with its one sentence.
     """
     settings = Settings.read()
+    import_first(Predictor, settings.model_dir)
     with unthreaded() if settings.preload else nullcontext():
         try:
             model = Model.load(
@@ -47,7 +67,7 @@ def create() -> FastAPI:
     app = app_of(model, settings)
     gc.collect()
     gc.freeze()  # else the collector writes to every object, and no page stays shared
-    return app
+    return Front(app)
 
 
 def app_of(model: Model, settings: Settings) -> FastAPI:
@@ -72,8 +92,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     memory = budget.body_memory
     lane = Lane(budget.threads, settings.queue, memory, settings.deadline)
     app.state.metrics = counters
-    # An ASGI app of its own: for a function FastAPI would solve dependencies each time.
     invocations = Invocations(model, settings, lane, requests, counters)
+    app.state.invocations = invocations  # for `Front`; the router knows the 405
     app.router.add_route("/invocations", invocations, methods=["POST"])  # type: ignore[arg-type]
     life = worker.live(lane, model, requests, counters, invocations.sweep)
     task = asyncio.create_task(life)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -52,8 +53,8 @@ class Doubling:
 class Trial:
     """Batches over a model, in an event loop."""
 
-    def __init__(self) -> None:
-        self.model = Doubling(Path())
+    def __init__(self, kind: type[Doubling] = Doubling) -> None:
+        self.model = kind(Path())
         self.batches = Batches(Model(self.model, None), SCHEMA, Lane(1, 9999, 9999, 60))
 
     def ask(
@@ -214,3 +215,86 @@ def test_the_time_that_a_request_waited_is_told_apart_from_its_call() -> None:
         assert item.record.queue + item.record.predict <= item.record.seconds
 
     run(test)
+
+
+class Instant(Doubling):
+    """Doubles at once, as an engine does whose call takes less than a thread's turn."""
+
+    model = SimpleNamespace(instant=True)
+
+    def __init__(self, model_dir: Path) -> None:
+        super().__init__(model_dir)
+        self.gate.set()
+        self.threads: list[str] = []
+
+    def predict(self, rows: pd.DataFrame) -> Any:
+        """Note which thread it is."""
+        self.threads.append(threading.current_thread().name)
+        return super().predict(rows)
+
+
+def instant(test: Callable[[Trial], Awaitable[Any]]) -> list[str]:
+    """Run a test of an instant model. Returns: the threads of its calls."""
+    trial = Trial(Instant)
+
+    async def main() -> None:
+        await asyncio.wait_for(test(trial), 60)
+
+    asyncio.run(main())
+    assert isinstance(trial.model, Instant)
+    return trial.model.threads
+
+
+def test_few_rows_of_an_instant_model_are_predicted_together_in_the_event_loop() -> (
+    None
+):
+    async def test(trial: Trial) -> None:
+        asked = [trial.ask(1, 2), trial.ask(3)]
+        assert await gathered(trial, asked) == [[(2,), (4,)], [(6,)]]
+        assert trial.model.calls == [[1, 2, 3]]
+
+    assert instant(test) == ["MainThread"]
+
+
+def test_many_rows_of_an_instant_model_are_predicted_in_the_lane() -> None:
+    async def test(trial: Trial) -> None:
+        await trial.ask(*range(batching.FEW_ROWS + 1))
+
+    assert instant(test) == ["lane"]
+
+
+def test_an_instant_model_waits_for_a_lane_that_is_busy() -> None:
+    """No two predictions of one model overlap."""
+
+    async def test(trial: Trial) -> None:
+        trial.model.gate.clear()
+        first = trial.ask(*range(batching.FEW_ROWS + 1))
+        while not trial.model.calls:  # noqa: ASYNC110 -- a thread sets it
+            await asyncio.sleep(0.001)
+        await gathered(trial, [first, trial.ask(1)])
+
+    assert instant(test) == ["lane", "lane"]
+
+
+def test_one_bad_row_harms_no_other_of_an_instant_model() -> None:
+    async def test(trial: Trial) -> None:
+        tasks = [trial.ask(1), trial.ask(BAD), trial.ask(2)]
+        one, bad, two = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [one, two] == [[(2,)], [(4,)]]
+        assert isinstance(bad, BadInput)
+        assert await trial.ask(3) == [(6,)]
+
+    threads = instant(test)
+    assert threads[0] == threads[-1] == "MainThread"
+
+
+def test_a_model_that_is_slow_again_and_again_leaves_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "LONG", 0.0)
+
+    async def test(trial: Trial) -> None:
+        for number in range(batching.PATIENCE + 2):
+            await trial.ask(number)
+
+    assert instant(test) == ["MainThread"] * batching.PATIENCE + ["lane"] * 2

@@ -151,4 +151,5 @@ class Answer:
         schema = self._model.schema
         if schema is None or not schema.typed:
             return Outputs({"prediction": [None]}, named=False)
-        return self._model.predict(schema.example(), self._wanted)
+        row = self._model.rows(schema, schema.example())
+        return self._model.predict(row, self._wanted)

@@ -2,7 +2,8 @@
 
 While the lane is busy, requests gather; when it is free, it takes all that have
 gathered. There is no timer, so a request that comes alone never waits. One whose rows
-the model refuses harms no other: its batch is halved until it stands alone.
+the model refuses harms no other: its batch is halved until it stands alone. Where ONNX
+answers, a few rows do not go to the lane: the event loop itself is quicker.
 """
 
 import asyncio
@@ -13,13 +14,17 @@ from functools import partial
 from itertools import chain
 
 from runtime.errors import CallerLeft
+from runtime.feature import Values
 from runtime.formats import Outputs
 from runtime.lane import Lane
 from runtime.model import Model, Prediction
-from runtime.schema import Schema, Values
+from runtime.schema import Schema
 from runtime.telemetry import Record, request_id
 
 MOST_ROWS = 1000  # of one call, where more than one request has them
+FEW_ROWS = 100  # which the fast engine predicts in the event loop
+LONG = 0.01  # seconds, which a call may take there only
+PATIENCE = 3  # times in a row: then the owner's code does more than ONNX Runtime
 _NAMED = 5  # requests whose ids stand in the lines of one call
 
 
@@ -53,7 +58,9 @@ class Batches:
     def __init__(self, model: Model, schema: Schema, lane: Lane) -> None:
         self._model, self._schema, self._lane = model, schema, lane
         self._gathered: deque[Item] = deque()  # the loop adds, the lane takes
-        self._work: asyncio.Task[None] | None = None
+        self._busy = False  # somebody is about to take what has gathered
+        self._patience = PATIENCE if model.instant else 0
+        self._work: asyncio.Task[None] | None = None  # which nothing else keeps
 
     async def predict(self, item: Item) -> Outputs:
         """Predict the rows of an item, with others or alone.
@@ -61,8 +68,10 @@ class Batches:
         Raises: CallerLeft, and what `Model.prediction` and `Prediction.outputs` raise.
         """
         self._gathered.append(item)
-        if self._work is None:
-            self._work = asyncio.create_task(self._answer_all())
+        if not self._busy:
+            self._busy = True
+            # Once all requests that are there already have been read.
+            asyncio.get_running_loop().call_soon(self._begin)
         return await item.outputs
 
     def sweep(self) -> None:
@@ -70,27 +79,49 @@ class Batches:
         for item in list(self._gathered):
             item.let_go()
 
+    def _begin(self) -> None:
+        """Answer a few rows here, if that is fast: a thread costs more. Else there."""
+        rows = sum(item.rows for item in self._gathered)
+        if not (self._patience and self._lane.idle and rows <= FEW_ROWS):
+            self._work = asyncio.create_task(self._answer_all())
+            return
+        batch: list[Item] = []
+        began = time.perf_counter()
+        try:
+            prediction = self._take_and_predict(batch)
+        except Exception as exc:  # noqa: BLE001 -- it is the caller's
+            self._work = asyncio.create_task(self._answer_halves(batch, exc))
+        else:
+            self._hand_out(batch, prediction)
+        is_slow = time.perf_counter() - began > LONG
+        self._patience = self._patience - 1 if is_slow else PATIENCE
+        self._busy = False
+
     async def _answer_all(self) -> None:
         while self._gathered:
             batch: list[Item] = []
             await self._answer(batch, partial(self._take_and_predict, batch))
-        self._work = None
+        self._busy = False
 
     async def _answer(self, batch: list[Item], call: Callable[[], Prediction]) -> None:
-        """Answer each item with what a call in the lane gives, or by halves."""
+        """Answer each item with what a call gives, or by halves."""
         try:
             prediction = await self._lane.run(call)
         except Exception as exc:  # noqa: BLE001 -- it is the caller's
-            if len(batch) == 1:
-                _refuse(batch[0], exc)
-                return
-            middle = len(batch) // 2
-            for half in (batch[:middle], batch[middle:]):
-                for item in half:
-                    item.let_go()
-                await self._answer(half, partial(self._predict, half))
+            await self._answer_halves(batch, exc)
         else:
             self._hand_out(batch, prediction)
+
+    async def _answer_halves(self, batch: list[Item], exc: Exception) -> None:
+        """Answer those whose rows are not to blame for a failure of the batch."""
+        if len(batch) == 1:
+            _refuse(batch[0], exc)
+            return
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            for item in half:
+                item.let_go()
+            await self._answer(half, partial(self._predict, half))
 
     def _take_and_predict(self, batch: list[Item]) -> Prediction:
         """Fill a batch with what has gathered until now, in the order of coming."""
@@ -114,7 +145,7 @@ class Batches:
             if len(batch) > 1:
                 together = zip(*(item.values for item in batch), strict=True)
                 values = [list(chain.from_iterable(column)) for column in together]
-            return self._model.prediction(self._schema.rows(values))
+            return self._model.prediction(self._model.rows(self._schema, values))
         finally:
             request_id.reset(mine)
             ended = time.perf_counter()

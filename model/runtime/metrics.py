@@ -75,23 +75,28 @@ class Metrics:
     def __init__(self, folder: str | None) -> None:
         self.waiting = 0  # requests in this worker now: the caller counts them
         self._folder = folder
+        self._counts = folder is not None
         self._series: _Series | None = None
         self._answered: list[tuple[Record, float]] = []
-        if folder is not None:
+
+    def start(self) -> None:
+        """Make the files, in a tenth of a second; in any thread, before a `tick`."""
+        if self._counts and self._series is None:
             try:
-                self._series = _Series(Path(folder))
+                self._series = _Series(Path(self._folder or ""))
             except OSError as exc:
                 self._stop(exc)
 
     def observe(self, record: Record) -> None:
         """Count a request that has been answered."""
-        if self._series is not None:
+        if self._counts:
             self._answered.append((record, record.seconds))
-            if len(self._answered) >= _MOST:
+            if len(self._answered) >= _MOST and self._series is not None:
                 self.tick()
 
     def tick(self) -> None:
         """Write what has been counted: each second, before `render`, at the end."""
+        self.start()
         if self._series is not None:
             answered, self._answered = self._answered, []
             try:
@@ -122,7 +127,7 @@ class Metrics:
         return text, exposition.CONTENT_TYPE_PLAIN_0_0_4
 
     def _stop(self, exc: OSError) -> None:
-        self._series = None
+        self._counts, self._series = False, None
         log.warning("this worker no longer counts for /metrics: %s", exc)
 
 

@@ -7,9 +7,10 @@ from typing import IO, Any, Self
 from runtime import formats
 from runtime.accept import media_type
 from runtime.errors import BadInput, UnsupportedType
+from runtime.feature import Values
 from runtime.formats import Layout, Table
 from runtime.model import Model
-from runtime.schema import MAX_PROBLEMS, Schema, Values, found_in
+from runtime.schema import MAX_PROBLEMS, Schema, found_in
 from runtime.telemetry import Record
 
 
@@ -59,7 +60,8 @@ class Reader:
 
     def rows(self, table: Table, most: int = MAX_PROBLEMS) -> Any:
         """Give the rows of a slice as they were in `fit`. Raises: BadInput."""
-        return self._schema(table).frame(table, most)
+        schema = self._schema(table)
+        return self._model.rows(schema, schema.values(table, most))
 
     def values(self, table: Table) -> Values:
         """Give the values of which a schema makes rows. Raises: BadInput."""

@@ -4,9 +4,10 @@ import logging
 import mmap
 import os
 import signal
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from runtime import metrics, telemetry
 from runtime.settings import Settings
@@ -24,8 +25,20 @@ bind = f"0.0.0.0:{_settings.port}"  # H-09
 backlog = 2048  # connections wait here, accepted within 250 ms (H-10)
 
 # Where the package is left out, uvicorn's own copy, which is the same but deprecated.
-_worker = "uvicorn_worker" if find_spec("uvicorn_worker") else "uvicorn.workers"
-worker_class = f"{_worker}.UvicornWorker"
+_workers = "uvicorn_worker" if find_spec("uvicorn_worker") else "uvicorn.workers"
+
+
+class Worker(import_module(_workers).UvicornWorker):  # type: ignore[misc]
+    """uvicorn without what nobody asks for, as the addresses of callers."""
+
+    CONFIG_KWARGS: ClassVar = {
+        "proxy_headers": False,
+        "server_header": False,
+        "ws": "none",
+    }
+
+
+worker_class = Worker
 workers = budget.workers
 # gunicorn sets them before it imports `main`, and numpy with it.
 raw_env = [f"{name}={value}" for name, value in thread_variables(budget).items()]

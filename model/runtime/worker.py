@@ -36,6 +36,7 @@ async def live(
         )
         os._exit(_BOOT_ERROR)
     warmed[0] = 1
+    await asyncio.to_thread(metrics.start)
     while True:
         await asyncio.sleep(1)
         seconds += 1

@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "model")]
 
-from sklearn.compose import make_column_transformer  # noqa: E402 -- as are these
+import psutil  # noqa: E402 -- as are these
+from sklearn.compose import make_column_transformer  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
 from sklearn.linear_model import LinearRegression  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
@@ -89,8 +90,15 @@ def small_server(folder: Path) -> Iterator[Server]:
     program = copy_program(folder / "program", PREDICTOR)
     with Server(program, folder / "ml", MODEL_SERVER_WORKERS=WORKERS) as server:
         server.ready()
-        until(lambda: len(server.workers()) == WORKERS, 30)
+        until(lambda: all_count(server), 30)
         yield server
+
+
+def all_count(server: Server) -> bool:
+    """Say whether all workers have opened what they count in, the gauge last."""
+    opened = [psutil.Process(pid).open_files() for pid in server.workers()]
+    counting = [any("gauge" in file.path for file in files) for files in opened]
+    return counting == [True] * WORKERS
 
 
 def torment(client: Client, server: Server, requests: int, connections: int) -> None:
