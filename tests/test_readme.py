@@ -24,10 +24,10 @@ def test_it_shows_the_owners_files_in_full(name: str) -> None:
 
 
 @pytest.mark.sample
-def test_its_table_of_hyperparameters_is_that_of_train() -> None:
+def test_the_table_of_hyperparameters_is_that_of_train() -> None:
     command = [sys.executable, str(ROOT / "model/train"), "--describe", "table"]
     table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert table in README
+    assert table in REFERENCE
 
 
 @linux_only
@@ -39,6 +39,13 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
         default = "" if unset else f"`{field.default}`".lower()
         rows.append(f"| {names} | {default} | {field.description} |")
     assert "\n".join(rows) in REFERENCE
+
+
+def test_its_table_of_speed_is_that_of_the_newest_results() -> None:
+    newest = max((ROOT / "benchmarks/results").glob("serving-*.md")).read_text()
+    table = newest.partition("### In short\n\n")[2].partition("\n\n")[0]
+    assert table.count("\n") > 5
+    assert table in README
 
 
 def test_every_file_that_it_names_is_there() -> None:
