@@ -14,7 +14,7 @@ RUN python3 -m venv /opt/venv
 COPY requirements.txt wheels* /tmp/wheels/
 RUN /opt/venv/bin/pip install --no-cache-dir --find-links /tmp/wheels \
         --requirement /tmp/wheels/requirements.txt \
-    # The packages' own tests are an eighth of them, and nothing imports them.
+    # The packages' own tests are a seventh of them, and nothing imports them.
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 FROM ${BASE_IMAGE}
