@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "model")]
 
 from harness import Server, copy_program, until  # noqa: E402 -- found by the line above
-from runtime.schema import Schema  # noqa: E402
+from runtime.tabular.schema import Schema  # noqa: E402
 
 PREDICTOR = """
 import time

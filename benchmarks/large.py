@@ -32,8 +32,9 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "model")]
 
 from harness import Server, environment, free_port, until  # noqa: E402
-from runtime import artifact, engine, formats  # noqa: E402
-from runtime.schema import Schema  # noqa: E402
+from runtime import formats
+from runtime.models import artifact, onnx_session  # noqa: E402
+from runtime.tabular.schema import Schema  # noqa: E402
 
 N_ROWS = 40_000
 ROUNDS = 7
@@ -94,7 +95,7 @@ def in_process(model_dir: Path, name: str) -> Callable[[pd.DataFrame], Any]:
     if name != "onnx":
         return lambda rows: model.classes_[model.predict_proba(rows).argmax(axis=1)]
     description = artifact.describe(model_dir) or {}
-    fast: Any = engine.onnx(model_dir / engine.MODEL, description)
+    fast: Any = onnx_session.onnx(model_dir / onnx_session.MODEL, description)
     text = [
         c.name for c in Schema.from_json(description["columns"]).columns if c.is_text
     ]

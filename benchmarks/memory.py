@@ -27,8 +27,8 @@ from processes import ROOT, Running, end_on_sigterm, free_port, trained
 
 sys.path.insert(0, str(ROOT / "model"))
 
-from runtime import artifact
-from runtime.schema import Schema
+from runtime.models import artifact
+from runtime.tabular.schema import Schema
 
 ROWS, COLUMNS, TREES = 100_000, 7, 36
 WORKERS = 8

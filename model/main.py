@@ -12,18 +12,18 @@ from gunicorn.errors import AppImportError
 from starlette.exceptions import HTTPException
 
 from predictor import Predictor
-from runtime import worker
 from runtime.errors import ModelError
-from runtime.exchange import Receive, Scope, Send
-from runtime.invocations import Invocations
-from runtime.lane import Lane
-from runtime.metrics import Metrics
-from runtime.model import Model, import_first, unthreaded
-from runtime.openapi import document
-from runtime.prints import capture_prints
-from runtime.server import budget, metrics_dir, warmed
+from runtime.models.served import ServedModel, import_first, unthreaded
+from runtime.observability.logs import RequestLog, clean_id
+from runtime.observability.metrics import Metrics
+from runtime.observability.stdout import capture_prints
+from runtime.server import worker
+from runtime.server.gunicorn_app import budget, metrics_dir, warmed
+from runtime.serving.endpoint import Invocations
+from runtime.serving.exchange import Receive, Scope, Send
+from runtime.serving.executor import Executor
+from runtime.serving.openapi import document
 from runtime.settings import Settings
-from runtime.telemetry import Log, clean_id
 
 
 class Front:
@@ -55,7 +55,7 @@ def create() -> Front:
     import_first(Predictor, settings.model_dir)
     with unthreaded() if settings.preload else nullcontext():
         try:
-            model = Model.load(
+            model = ServedModel.load(
                 settings.model_dir,
                 Predictor,
                 settings.version_check,
@@ -70,7 +70,7 @@ def create() -> Front:
     return Front(app)
 
 
-def app_of(model: Model, settings: Settings) -> FastAPI:
+def app_of(model: ServedModel, settings: Settings) -> FastAPI:
     """Make the app that serves one model."""
     app = FastAPI(lifespan=lifespan, redirect_slashes=False, redoc_url=None)
     app.openapi = lambda: document(model.schema)  # type: ignore[method-assign]
@@ -88,9 +88,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     model, settings = app.state.model, app.state.settings
     capture_prints()
     sys.setswitchinterval(0.001)  # seconds that `/ping` waits for code that computes
-    requests, counters = Log(settings.log_requests), Metrics(metrics_dir)
+    requests, counters = RequestLog(settings.log_requests), Metrics(metrics_dir)
     memory = budget.body_memory
-    lane = Lane(budget.threads, settings.queue, memory, settings.deadline)
+    lane = Executor(budget.threads, settings.queue, memory, settings.deadline)
     app.state.metrics = counters
     invocations = Invocations(model, settings, lane, requests, counters)
     app.state.invocations = invocations  # for `Front`; the router knows the 405

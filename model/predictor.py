@@ -5,7 +5,7 @@ The sample: the model that train saved, asked for predictions and probabilities.
 
 from pathlib import Path
 
-from runtime.artifact import load
+from runtime import load
 
 
 class Predictor:

@@ -10,7 +10,7 @@ import httpx
 import pandas as pd
 
 from harness import ECHO, ROOT, docker, until
-from runtime.schema import Schema
+from runtime.tabular.schema import Schema
 
 SLOW_LOAD = ECHO.replace(
     "        self.names", "        import time; time.sleep(60)\n        self.names"
@@ -35,7 +35,7 @@ from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
-from runtime.job import run
+from runtime import run
 
 X = pd.DataFrame({"size": [1.0, 2.0]})
 

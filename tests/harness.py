@@ -18,11 +18,11 @@ import psutil
 import pytest
 
 from runtime import formats
-from runtime.answer import Answer
 from runtime.formats import Layout, Table, joined
-from runtime.model import Model
-from runtime.reading import Asked, Policy
-from runtime.telemetry import Record
+from runtime.models.served import ServedModel
+from runtime.observability.logs import RequestRecord
+from runtime.serving.prediction import Answer
+from runtime.serving.reading import Asked, Policy
 
 ROOT = Path(__file__).parents[1]
 READY = 60  # seconds that a server has to answer its first ping
@@ -65,18 +65,18 @@ def table_of(body: bytes, content_type: str, layout: Layout | None = None) -> Ta
 
 
 def answer_of(
-    model: Model,
+    model: ServedModel,
     body: bytes,
     content_type: str = formats.CSV,
     accept: str = formats.CSV,
     attributes: str = "",
     *,
-    record: Record | None = None,
+    record: RequestRecord | None = None,
     **policy: Any,
 ) -> tuple[bytes, str]:
     """Answer a body as a worker does, in this thread. Returns: body and media type."""
     asked = Asked(content_type, accept, attributes)
-    given = record or Record("id")
+    given = record or RequestRecord("id")
     answer = Answer(model, Policy(**policy), asked, BytesIO(body), given)
     while not answer.advance():
         pass

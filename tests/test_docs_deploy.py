@@ -27,11 +27,11 @@ from botocore.validate import ParamValidator
 from pydantic import AliasChoices, BaseModel, Field
 
 from harness import table_of
-from runtime import describe, evaluation, formats, hyperparameters
-from runtime.accept import choose
+from runtime import Job, evaluation, formats
 from runtime.errors import UnsupportedType
-from runtime.job import Job
+from runtime.formats.media_types import choose
 from runtime.settings import Settings
+from runtime.training import hyperparameters, tuning
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -270,7 +270,7 @@ def boto3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Boto3:
     monkeypatch.chdir(tmp_path)  # as if it were the checkout, where the reader is
     Path("local-test").symlink_to(ROOT / "local-test")
     ((arguments, file),) = COMMAND.findall(DEPLOY.read_text())
-    Path(file).write_text(describe.main(Small, [METRIC], arguments.split()))
+    Path(file).write_text(tuning.main(Small, [METRIC], arguments.split()))
     return stand_in
 
 
@@ -371,15 +371,15 @@ def test_a_metric_has_one_expression_on_the_page_and_in_the_program(
 ) -> None:
     definitions = metric_definitions(deployed)
     names = [definition["Name"] for definition in definitions]
-    assert definitions == describe.tuning(Small, names)["MetricDefinitions"]
+    assert definitions == tuning.describe(Small, names)["MetricDefinitions"]
 
 
 def test_the_tuner_is_given_what_the_program_describes(deployed: Boto3) -> None:
-    (tuning,) = deployed.parameters("CreateHyperParameterTuningJob")
-    described = describe.tuning(Small, [METRIC])
+    (job,) = deployed.parameters("CreateHyperParameterTuningJob")
+    described = tuning.describe(Small, [METRIC])
     config, job = (
-        tuning["HyperParameterTuningJobConfig"],
-        tuning["TrainingJobDefinition"],
+        job["HyperParameterTuningJobConfig"],
+        job["TrainingJobDefinition"],
     )
     assert config["ParameterRanges"] == described["ParameterRanges"]
     metrics = job["AlgorithmSpecification"]["MetricDefinitions"]
@@ -387,11 +387,9 @@ def test_the_tuner_is_given_what_the_program_describes(deployed: Boto3) -> None:
 
 
 def test_the_tuner_looks_at_a_metric_that_is_defined(deployed: Boto3) -> None:
-    (tuning,) = deployed.parameters("CreateHyperParameterTuningJob")
-    objective = tuning["HyperParameterTuningJobConfig"][
-        "HyperParameterTuningJobObjective"
-    ]
-    algorithm = tuning["TrainingJobDefinition"]["AlgorithmSpecification"]
+    (job,) = deployed.parameters("CreateHyperParameterTuningJob")
+    objective = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    algorithm = job["TrainingJobDefinition"]["AlgorithmSpecification"]
     defined = [d["Name"] for d in algorithm["MetricDefinitions"]]
     assert objective["MetricName"] == METRIC
     assert METRIC in defined
@@ -409,11 +407,11 @@ def metric_definitions(deployed: Boto3) -> list[dict[str, str]]:
 def test_the_sample_takes_the_hyperparameters_of_the_page(deployed: Boto3) -> None:
     declared = load_program("train").Hyperparameters
     (training,) = deployed.parameters("CreateTrainingJob")
-    (tuning,) = deployed.parameters("CreateHyperParameterTuningJob")
+    (job,) = deployed.parameters("CreateHyperParameterTuningJob")
     hyperparameters.parse(training["HyperParameters"], declared)
-    fixed = tuning["TrainingJobDefinition"]["StaticHyperParameters"]
+    fixed = job["TrainingJobDefinition"]["StaticHyperParameters"]
     for choose_end in (min, max):
-        tuned = ends(describe.tuning(declared, [])["ParameterRanges"], choose_end)
+        tuned = ends(tuning.describe(declared, [])["ParameterRanges"], choose_end)
         assert tuned.keys() >= {"n_estimators"}
         assert not tuned.keys() & fixed.keys()
         hyperparameters.parse(fixed | tuned, declared)

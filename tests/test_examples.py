@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from harness import ROOT, Container, Training, copy_program
-from runtime import artifact, ending
+from runtime.models import artifact
+from runtime.training import ending
 
 RESUMABLE = ROOT / "examples/resumable_search"
 VALUES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from runtime.artifact import load
+from runtime import load
 
 
 class Predictor:

@@ -15,9 +15,9 @@ from pydantic import (
     field_validator,
 )
 
-from runtime.accept import media_type, names
 from runtime.errors import SettingsError
 from runtime.formats import FORMATS
+from runtime.formats.media_types import media_type, names
 
 
 class Settings(BaseModel):

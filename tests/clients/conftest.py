@@ -8,12 +8,12 @@ from clients.local_mode import Machine, swept
 from harness import docker
 
 TRAIN = """#!/usr/bin/env python3
-from runtime.job import run
+from runtime import run
 
 import time
 
 from pydantic import BaseModel
-from runtime.data import split_target
+from runtime import split_target
 from sklearn.neighbors import KNeighborsClassifier
 
 
@@ -41,7 +41,7 @@ def train(job):
 run(train, Hyperparameters)
 """
 PREDICTOR = """
-from runtime.artifact import load
+from runtime import load
 
 
 class Predictor:

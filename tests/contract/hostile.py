@@ -30,15 +30,15 @@ from sklearn.preprocessing import OneHotEncoder  # noqa: E402
 from contract.hostile_binary import ROWS  # noqa: E402 -- found by the line above
 from contract.hostile_client import Client  # noqa: E402
 from harness import Server, copy_program, until  # noqa: E402
-from runtime import artifact  # noqa: E402
-from runtime.schema import Schema  # noqa: E402
+from runtime.models import artifact  # noqa: E402
+from runtime.tabular.schema import Schema  # noqa: E402
 
 GROWTH = 1.1  # times the memory after a third of the requests: more is a leak
 SLACK = 32  # MB that the allocator keeps, or gives back, as it likes
 WORKERS = 2
 SHOWN = 20  # findings that are printed
 PREDICTOR = """
-from runtime.artifact import load
+from runtime import load
 
 class Predictor:
     def __init__(self, model_dir):

@@ -10,7 +10,7 @@ import pytest
 
 from containers import Run, configure, log, owner, status
 from harness import Container, docker
-from runtime import ending
+from runtime.training import ending
 
 AT_ONCE = 10  # seconds that a stopped job takes; SageMaker gives it 120
 FIELDS = """depth: int

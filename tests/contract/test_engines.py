@@ -15,11 +15,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from harness import Server, copy_program
-from runtime import artifact, export
-from runtime.schema import Schema
+from runtime.models import artifact, export
+from runtime.tabular.schema import Schema
 
 PREDICTOR = """
-from runtime.artifact import load
+from runtime import load
 
 class Predictor:
     frame = False

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import Training, copy_program, linux_only
-from runtime import ending
+from runtime.training import ending
 
 pytestmark = linux_only
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from runtime.job import run
+from runtime import run
 
 class Hyperparameters(BaseModel):
     pass

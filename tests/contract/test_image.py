@@ -212,7 +212,12 @@ def test_what_only_a_job_needs_is_imported_by_no_server(
     options = *published(f"{tmp_path}/model:/opt/ml/model:ro"), "--cpus", "1"
     container = run(*options, *owner(tmp_path, IMPORTED))
     ready(container)
-    names = ["matplotlib", "runtime.evaluation", "runtime.job", "pyarrow.parquet"]
+    names = [
+        "matplotlib",
+        "runtime.evaluation",
+        "runtime.training.job",
+        "pyarrow.parquet",
+    ]
     lines, parquet = "\n".join(names), pd.DataFrame({"word": names}).to_parquet()
     with client(container) as found:
         first = invoke(found, lines).json()["predictions"]

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from harness import Server, copy_program, lives, until
-from runtime.schema import Schema
+from runtime.tabular.schema import Schema
 
 # What it does says the first row: `word,seconds,name`. The answer is the process id.
 OBEDIENT = """

@@ -15,8 +15,8 @@ import pytest
 from sklearn.ensemble import ExtraTreesRegressor
 
 from harness import Server, copy_program, linux_only
-from runtime import artifact
-from runtime.schema import Schema
+from runtime.models import artifact
+from runtime.tabular.schema import Schema
 
 pytestmark = linux_only
 
@@ -24,7 +24,7 @@ MB = 2**20
 REQUESTS = 1000
 MOST = 1.25  # times the memory of one worker, for four
 PREDICTOR = """
-from runtime.artifact import load
+from runtime import load
 
 
 class Predictor:

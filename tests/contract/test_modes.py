@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from harness import Server, copy_program, linux_only, until
-from runtime.schema import Schema
+from runtime.tabular.schema import Schema
 
 # Answers that say which row they belong to; it refuses what only the owner can.
 ADDING = """

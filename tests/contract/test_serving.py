@@ -24,8 +24,8 @@ from harness import (
     linux_only,
     until,
 )
-from runtime import artifact
-from runtime.schema import Schema
+from runtime.models import artifact
+from runtime.tabular.schema import Schema
 
 HEAVY_START = """
 import time
@@ -43,7 +43,7 @@ class Predictor:
         return rows.iloc[:, 0].to_numpy()
 """
 ESTIMATOR = """
-from runtime.artifact import load
+from runtime import load
 
 class Predictor:
     def __init__(self, model_dir):
@@ -323,7 +323,7 @@ def test_bad_input_raised_by_the_owner_reaches_the_caller(
     tmp_path: Path, base_dir: Path
 ) -> None:
     """Design, section 2."""
-    refusing = "from runtime.errors import BadInput\n" + ECHO.replace(
+    refusing = "from runtime import BadInput\n" + ECHO.replace(
         "return rows", "raise BadInput('age must be positive', row=3); return rows"
     )
     with Server(copy_program(tmp_path / "program", refusing), base_dir) as server:

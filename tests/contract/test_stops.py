@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from harness import Container, Training, copy_program, docker, until
-from runtime import artifact, ending
+from runtime.models import artifact
+from runtime.training import ending
 
 AT_ONCE = 8  # seconds, imports of the last check included; SageMaker gives 120
 TRAIN = """
 import signal, sys, threading, time
 import pandas as pd
 from pydantic import BaseModel
-from runtime.job import run
+from runtime import run
 from features import Slow, digest, forest, killed, one_killed, pool
 
 X = pd.DataFrame({"size": [1.0, 2.0]})
@@ -77,7 +78,7 @@ class Slow:
 """
 # The model is one answer to all rows.
 PREDICTOR = """
-from runtime.artifact import load
+from runtime import load
 
 class Predictor:
     def __init__(self, model_dir):

@@ -15,8 +15,8 @@ TRAIN = """
 from pydantic import BaseModel, Field
 from sklearn.linear_model import LinearRegression
 
-from runtime.data import split_target
-from runtime.job import run
+from runtime import split_target
+from runtime import run
 
 
 class Hyperparameters(BaseModel):
@@ -35,7 +35,7 @@ def train(job):
 run(train, Hyperparameters)
 """
 PREDICTOR = """
-from runtime.artifact import load
+from runtime import load
 
 class Predictor:
     def __init__(self, model_dir):

@@ -24,7 +24,7 @@ PREDICTOR = """
 import os
 import threading
 
-from runtime.artifact import load
+from runtime import load
 
 
 class Predictor:
@@ -74,8 +74,8 @@ from pathlib import Path
 import numpy
 import pandas
 
-from runtime import artifact
-from runtime.schema import Schema
+from runtime.models import artifact
+from runtime.tabular.schema import Schema
 
 warnings.simplefilter("ignore")  # few rounds, so that it is quick
 name, folder = sys.argv[1], Path(sys.argv[2])
@@ -88,7 +88,7 @@ classes = model.classes_.tolist() if hasattr(model, "classes_") else None
 description = {{"columns": Schema.learn(X).to_json(), "classes": classes}}
 artifact.save(folder, model, description)
 if name == "onnx":
-    from runtime import export
+    from runtime.models import export
     export.export(folder, export.sample(X), lambda: False)
 for size in {sizes}:
     rows = X.head(size)

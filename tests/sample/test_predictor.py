@@ -4,11 +4,11 @@ from pathlib import Path
 
 from harness import ROOT, answer_of
 from predictor import Predictor
-from runtime.model import Model
+from runtime.models.served import ServedModel
 
 
 def test_each_row_of_the_payload_gets_one_prediction(model_dir: Path) -> None:
     rows = (ROOT / "local-test/payload.csv").read_bytes()
-    model = Model.load(model_dir, Predictor)
+    model = ServedModel.load(model_dir, Predictor)
     answer, _ = answer_of(model, rows)
     assert answer.count(b"\n") == rows.count(b"\n")

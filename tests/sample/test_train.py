@@ -12,7 +12,7 @@ import pytest
 
 from harness import ROOT, answer_of, environment
 from predictor import Predictor
-from runtime.model import Model
+from runtime.models.served import ServedModel
 
 pytestmark = pytest.mark.sample
 COLOURS = ["red", "green", "blue"]
@@ -49,7 +49,7 @@ def rows_of(target: object, n_rows: int = 60) -> list[list[object]]:
 
 
 def predict(base_dir: Path, body: str) -> list[str]:
-    model = Model.load(base_dir / "model", Predictor)
+    model = ServedModel.load(base_dir / "model", Predictor)
     answer, _ = answer_of(model, body.encode())
     return answer.decode().splitlines()
 
@@ -118,7 +118,7 @@ def test_an_answer_of_the_server_is_that_of_a_notebook(model_dir: Path) -> None:
     """The same rows, read by pandas and given to the estimator itself."""
     pandas = pytest.importorskip("pandas")
     payload = ROOT / "local-test/payload.csv"
-    model = Model.load(model_dir, Predictor)
+    model = ServedModel.load(model_dir, Predictor)
     estimator = joblib.load(model_dir / "model.joblib")
     names = list(estimator.feature_names_in_)
     rows = pandas.read_csv(payload, header=None, names=names)

@@ -11,12 +11,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import IO, Protocol
 
-from runtime.accept import media_type
 from runtime.errors import BadInput, UnsupportedType
-from runtime.formats.delimited import Csv, Plain
-from runtime.formats.json_text import Json, JsonLines
-from runtime.formats.lines import refuse_charset
-from runtime.formats.table import ABSENT, Layout, Outputs, Table, joined
+from runtime.formats.csv import Csv, Plain
+from runtime.formats.json import Json, JsonLines
+from runtime.formats.media_types import media_type
+from runtime.formats.text import refuse_charset
+from runtime.tabular.table import ABSENT, Layout, Outputs, Table, joined
 
 __all__ = [
     "ABSENT",

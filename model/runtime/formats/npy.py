@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from runtime.errors import BadInput, NotAcceptable
-from runtime.formats.table import (
+from runtime.tabular.table import (
     ByColumn,
     Layout,
     Outputs,

@@ -9,7 +9,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet
 
 from runtime.errors import BadInput, NotAcceptable, RequestError
-from runtime.formats.table import (
+from runtime.tabular.arrow_types import ROW_NUMBERS, arrow_type
+from runtime.tabular.table import (
     ByColumn,
     Layout,
     Outputs,
@@ -17,7 +18,6 @@ from runtime.formats.table import (
     collected,
     rows_a_slice,
 )
-from runtime.records import ROW_NUMBERS, arrow_type
 
 # A cell of text takes two bytes; Parquet repeats one for nothing, and a small file may
 # claim a thousand million rows. Small files of few values are left in peace.

@@ -1,0 +1,154 @@
+"""What lies in the model folder: `model.joblib`, and `model.json` that describes it.
+
+Each file appears whole or not at all (T-42). The folder may also come from elsewhere:
+then there is one pickle of any name and no model.json.
+"""
+
+import gzip
+import json
+import os
+import platform
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+import runtime
+from runtime.errors import ModelError
+
+ESTIMATOR = "model.joblib"
+DESCRIPTION = "model.json"
+ARCHIVE = "model.tar.gz"
+PICKLES = (".joblib", ".pkl", ".pickle")
+PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
+Write = Callable[[IO[bytes]], object]
+
+
+def members(model: Any, description: dict[str, Any]) -> dict[str, Write]:
+    """Give what writes each file: the estimator, then its description with versions."""
+    import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
+
+    whole = {"runtime": runtime.__version__, "versions": versions(), **description}
+    text = json.dumps(whole, indent=2, default=str, allow_nan=False) + "\n"
+    return {
+        ESTIMATOR: lambda file: joblib.dump(model, file),
+        DESCRIPTION: lambda file: file.write(text.encode()),
+    }
+
+
+def save(model_dir: Path, model: Any, description: dict[str, Any]) -> None:
+    """Write the files of a model, each whole or not at all."""
+    for name, content in members(model, description).items():
+        write(model_dir / name, content)
+
+
+def load(model_dir: Path, *, fast: bool = False) -> Any:
+    """Load the fitted estimator: model.joblib, else the one pickle in the folder.
+
+    With `fast` it is what `runtime.models.onnx_session` has for it: the same answers, in a fraction
+    of the time, from `Rows` or a DataFrame. Raises: ModelError, which names the file.
+    """
+    if fast:
+        from runtime.models import onnx_session  # noqa: PLC0415 -- which is made of this module
+
+        return onnx_session.load(model_dir)
+    import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
+
+    file = _estimator(model_dir)
+    try:
+        return joblib.load(file)
+    except Exception as exc:  # pickles raise anything
+        message = f"cannot load {file}: {type(exc).__name__}: {exc}"
+        raise ModelError(message) from exc
+
+
+def load_earlier(folder: Path) -> Any:
+    """Load the estimator of an earlier job, packed as it lies in S3 or not (T-48).
+
+    Raises: ModelError, also where another scikit-learn made it.
+    """
+    with tempfile.TemporaryDirectory() as unpacked:
+        if (folder / ARCHIVE).exists():
+            _unpack(folder / ARCHIVE, Path(unpacked))
+            folder = Path(unpacked)
+        skew = version_skew(describe(folder) or {})
+        if skew:
+            message = f"{skew}: train that model again in this image"
+            raise ModelError(message)
+        return load(folder)
+
+
+def describe(model_dir: Path) -> dict[str, Any] | None:
+    """Read model.json; None where the model came without one. Raises: ModelError."""
+    file = model_dir / DESCRIPTION
+    if not file.exists():
+        return None
+    try:
+        description = json.loads(file.read_bytes())
+        return {"columns": description["columns"], **description}
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        message = f"cannot read {file}: {type(exc).__name__}: {exc}"
+        raise ModelError(message) from exc
+
+
+def describe_again(model_dir: Path, **changes: Any) -> None:
+    """Change some of what model.json says."""
+    whole = {**(describe(model_dir) or {}), **changes}
+    text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    write(model_dir / DESCRIPTION, lambda file: file.write(text.encode()))
+
+
+def version_skew(description: dict[str, Any]) -> str | None:
+    """Say how scikit-learn differs from the one that fitted, by major.minor (X-29)."""
+    fitted = description.get("versions", {}).get("scikit-learn")
+    installed = version("scikit-learn")
+    if fitted is None or fitted.split(".")[:2] == installed.split(".")[:2]:
+        return None
+    return f"fitted with scikit-learn {fitted}, this image has {installed}"
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    try:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream) as tar:
+            tar.extractall(folder, filter="data")  # nothing outside of the folder
+            while stream.read(2**20):
+                pass  # to the end, where gzip compares the checksum
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as exc:
+        message = f"cannot unpack {archive}: {exc}"
+        raise ModelError(message) from exc
+
+
+def _estimator(model_dir: Path) -> Path:
+    """Find the file of the estimator; hidden files and archives do not count (R-06)."""
+    found = sorted(
+        file
+        for file in (model_dir.iterdir() if model_dir.is_dir() else ())
+        if file.suffix in PICKLES and not file.name.startswith(".")
+    )
+    if model_dir / ESTIMATOR in found:
+        return model_dir / ESTIMATOR
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(file.name for file in found) or f"none of *{', *'.join(PICKLES)}"
+    message = f"no {ESTIMATOR} in {model_dir}, and no single pickle instead: {names}"
+    raise ModelError(message)
+
+
+def versions() -> dict[str, str]:
+    """Give the versions that a model depends on."""
+    return {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}
+
+
+def write(file: Path, content: Write) -> None:
+    """Write a file beside its place, then move it there (T-42)."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as stream:
+            content(stream)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,149 @@
+"""The estimator of a job as ONNX, for `runtime.models.onnx_session`: kept only where it is equal.
+
+`python -m runtime.models.onnx_export MODEL_DIR FOLDER` converts model.joblib, and compares the
+two as `runtime.models.equivalence` does. A process of its own, with limits: to convert a large
+forest takes longer than to fit it.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+
+from runtime.models import artifact, onnx_session
+from runtime.models.equivalence import TOLERANCE, Comparison, Different
+from runtime.models.export import NOTES, ROWS
+from runtime.tabular.column import Column
+from runtime.tabular.schema import Schema
+
+MOST_NODES = 500_000  # of all trees: about ten seconds and a gigabyte
+MOST_MEMORY = 8 * 2**30  # bytes
+EXACT = 2**24  # larger integers are rounded in float32
+# What jumps where a number is rounded: no check finds all rows that are near.
+_JUMPING = ("sklearn.neighbors", "sklearn.cluster", "sklearn.naive_bayes")
+# What gives a tree the numbers that it was given itself.
+_PASSING = {
+    *("Pipeline", "ColumnTransformer", "FeatureUnion", "FunctionTransformer"),
+    *("SimpleImputer", "OneHotEncoder", "OrdinalEncoder"),
+    *("LabelEncoder", "LabelBinarizer"),
+}
+
+
+def exported(
+    model: Any, description: dict[str, Any], rows: pd.DataFrame
+) -> tuple[bytes, list[str | int]]:
+    """Give the content of model.onnx, which answers as the model does on all rows.
+
+    Also gives the columns that must have a value. Raises: Different, and whatever
+    skl2onnx raises.
+    """
+    refuse_parts(list(parts(model)))
+    refuse_integers(rows)
+    columns = Schema.from_json(description["columns"]).columns
+    content = converted(model, columns)
+    fast = onnx_session.onnx(content, description)
+    return content, Comparison(model, fast, rows, columns).run()
+
+
+def parts(model: Any) -> Iterator[BaseEstimator]:
+    """Go through a model and all estimators that it is made of."""
+    seen, waiting = set(), [model]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, np.ndarray) and part.dtype == object:
+            waiting += part.ravel().tolist()
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list | tuple):
+            waiting += part
+        elif isinstance(part, BaseEstimator):
+            yield part
+            waiting += vars(part).values()
+
+
+def refuse_parts(found: list[BaseEstimator]) -> None:
+    """Refuse what takes too long, and what float32 changes now and then.
+
+    Raises: Different.
+    """
+    trees = [part.tree_ for part in found if hasattr(part, "tree_")]
+    nodes = sum(tree.node_count for tree in trees)
+    if nodes > MOST_NODES:
+        message = f"its trees have {nodes:,} nodes, over {MOST_NODES:,}"
+        raise Different(message)
+    for part in found:
+        name = type(part).__name__
+        if type(part).__module__.startswith(_JUMPING):
+            message = f"{name} is not the same in float32"
+            raise Different(message)
+        if trees and hasattr(part, "transform") and name not in _PASSING:
+            message = f"{name} before trees is not the same in float32: leave it out"
+            raise Different(message)
+
+
+def refuse_integers(rows: pd.DataFrame) -> None:
+    """Refuse integers that float32 would round. Raises: Different."""
+    for name in rows.select_dtypes("number"):
+        values = rows[name].dropna().to_numpy("float64")
+        if np.abs(values).max(initial=0) > EXACT and (values == np.floor(values)).all():
+            message = f"column {name!r} has integers beyond {EXACT:,}"
+            raise Different(message)
+
+
+def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
+    """Convert a model whose one input is a matrix, or one a column, `(n_rows, 1)`.
+
+    Its outputs are those that the model has: labels, shares of classes.
+    """
+    by_name = any(isinstance(part, ColumnTransformer) for part in parts(model))
+    kinds = {True: StringTensorType, False: FloatTensorType}
+    if by_name or any(column.is_text for column in columns):
+        inputs = [(str(c.name), kinds[c.is_text]([None, 1])) for c in columns]
+    else:
+        inputs = [(onnx_session.MATRIX, FloatTensorType([None, len(columns)]))]
+    has_shares = hasattr(model, "predict_proba")
+    options = {id(model): {"zipmap": False}} if has_shares else {}
+    found = to_onnx(model, initial_types=inputs, options=options)
+    if not has_shares:  # there may be scores, which nobody asks for
+        found = select_model_inputs_outputs(found, found.graph.output[0].name)
+    return bytes(found.SerializeToString())
+
+
+def main(model_dir: Path, folder: Path) -> None:
+    """Convert within limits: rows are read from a folder, and the result goes there."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    description = artifact.describe(model_dir) or {}
+    rows = joblib.load(folder / ROWS)
+    notes: dict[str, Any] = {}
+    try:
+        content, names = exported(artifact.load(model_dir), description, rows)
+    except Different as exc:
+        notes[onnx_session.NOTE] = f"no ONNX: {exc}"
+    except Exception as exc:  # noqa: BLE001 -- the converter's, of any kind
+        first = str(exc).strip().partition("\n")[0][:200]
+        notes[onnx_session.NOTE] = f"no ONNX: {type(exc).__name__}: {first}"
+    else:
+        schema = Schema.from_json(description["columns"]).requiring(names)
+        notes[onnx_session.NOTE] = f"ONNX answers the same, to {TOLERANCE:g}"
+        notes[onnx_session.ORIGIN] = onnx_session.origin(model_dir)
+        notes["columns"] = schema.to_json()
+        (folder / onnx_session.MODEL).write_bytes(content)
+    (folder / NOTES).write_text(json.dumps(notes))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

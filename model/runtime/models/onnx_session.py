@@ -1,0 +1,193 @@
+"""The fast engine: ONNX Runtime's answers in the place of a fitted estimator's.
+
+A job writes `model.onnx` only where it has found the same answers (`runtime.models.export`). A
+call takes some microseconds, where a pipeline of scikit-learn's takes milliseconds.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime.errors import BadInput
+from runtime.models import artifact
+from runtime.settings import Settings
+from runtime.tabular.column import Column
+from runtime.tabular.rows import Rows
+
+log = logging.getLogger("serve")
+MODEL = "model.onnx"
+NOTE, ORIGIN = "onnx", "onnx_of"  # what model.json says of it
+MATRIX = "X"  # name of the one input of a model of numbers
+MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category
+_SPELT = "\0nan"  # what takes the place of that text
+
+
+def load(model_dir: Path) -> Any:
+    """Load what answers fastest: model.onnx, else the estimator; each takes `Rows`.
+
+    Raises: ModelError.
+    """
+    description = artifact.describe(model_dir) or {}
+    why_not = _hindrance(model_dir, description)
+    if not why_not:
+        try:
+            return onnx(model_dir / MODEL, description)
+        except Exception as exc:  # noqa: BLE001 -- ONNX Runtime's, of many kinds
+            why_not = f"{MODEL} cannot be loaded: {exc}"
+    log.info("scikit-learn answers, not ONNX: %s", why_not)
+    return Framed(artifact.load(model_dir))
+
+
+def is_wanted(model_dir: Path) -> bool:
+    """Say whether `load` would try model.onnx."""
+    return not _hindrance(model_dir, None)
+
+
+def _hindrance(model_dir: Path, description: dict[str, Any] | None) -> str:
+    """Say why ONNX does not answer; nothing where it does."""
+    if Settings.read().engine != "onnx":
+        return "MODEL_ENGINE=scikit-learn"
+    if not (model_dir / MODEL).exists():
+        return str((description or {}).get(NOTE, f"there is no {MODEL}"))
+    if find_spec("onnxruntime") is None:
+        return "onnxruntime is not installed"
+    if description is not None and description.get(ORIGIN) != origin(model_dir):
+        return f"{MODEL} was made of another {artifact.ESTIMATOR}"
+    return ""
+
+
+def origin(model_dir: Path) -> str:
+    """Give the SHA-256 of model.joblib: model.json has that of what was converted."""
+    file = model_dir / artifact.ESTIMATOR
+    if not file.exists():
+        return ""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def onnx(model: Path | bytes, description: dict[str, Any]) -> "Onnx":
+    """Load model.onnx, or its content, as model.json describes it."""
+    import onnxruntime  # noqa: PLC0415 -- the image may do without
+
+    options = onnxruntime.SessionOptions()
+    # With one thread it may precede a fork (X-09).
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(model, options, providers=providers)
+    columns = [Column.from_json(column) for column in description["columns"]]
+    classes = description["classes"]
+    if classes is None:
+        return Onnx(session, columns)
+    kind = OnnxLabels if len(session.get_outputs()) == 1 else OnnxClassifier
+    return kind(session, columns, classes)
+
+
+class Onnx:
+    """A regressor: rows, `(n_rows, n_features)`, are `Rows` or a DataFrame."""
+
+    instant = True  # a few rows take less time than to ask another thread for them
+
+    def __init__(self, session: Any, columns: list[Column]) -> None:
+        """Take an ONNX Runtime session."""
+        self._session = session
+        inputs = [tensor.name for tensor in session.get_inputs()]
+        self._outputs = [tensor.name for tensor in session.get_outputs()]
+        self._matrix = inputs == [MATRIX]
+        used = [c for c in columns if self._matrix or str(c.name) in inputs]
+        numbers = [column for column in used if not column.is_text]
+        self._numbers = [column.name for column in numbers]
+        self._texts = [column.name for column in used if column.is_text]
+        # What a request has in a column of float32 was read as such.
+        kinds = {column.dtype.lower() for column in numbers}
+        self._beyond = bool(kinds - {"float32", "bool", "boolean"})
+
+    def predict(self, rows: Mapping[Any, Any]) -> Any:
+        """Give a value for each row, `(n_rows,)`. Raises: BadInput."""
+        found = self._run(rows, 0)
+        return found[:, 0] if found.shape[1:] == (1,) else found
+
+    def _run(self, rows: Mapping[Any, Any], output: int) -> Any:
+        columns = [rows[name] for name in self._numbers]
+        numbers = single(columns) if self._beyond else np.array(columns, "float32")
+        if self._matrix:
+            feed = {MATRIX: numbers.T}
+        else:
+            pairs = zip(self._numbers, numbers, strict=True)
+            feed = {str(name): values[:, None] for name, values in pairs}
+            feed |= {str(name): texts(rows[name]) for name in self._texts}
+        return self._session.run([self._outputs[output]], feed)[0]
+
+
+class OnnxLabels(Onnx):
+    """A classifier without probabilities, with its `classes_`."""
+
+    def __init__(self, session: Any, columns: list[Column], classes: list[Any]) -> None:
+        """Take an ONNX Runtime session."""
+        super().__init__(session, columns)
+        self.classes_ = np.array(classes)
+
+    def predict(self, rows: Mapping[Any, Any]) -> Any:
+        """Give a label for each row, `(n_rows,)`. Raises: BadInput."""
+        return self._run(rows, 0).astype(self.classes_.dtype)
+
+
+class OnnxClassifier(OnnxLabels):
+    """A classifier with probabilities."""
+
+    def predict_proba(self, rows: Mapping[Any, Any]) -> Any:
+        """Give the share of each class, `(n_rows, n_classes)`. Raises: BadInput."""
+        return self._run(rows, 1)
+
+
+class Framed:
+    """A fitted estimator whose methods take `Rows` in the place of a DataFrame."""
+
+    def __init__(self, estimator: Any) -> None:
+        """Stand before an estimator: all that it has is here."""
+        self._estimator = estimator
+
+    def __getattr__(self, name: str) -> Any:
+        """Give what the estimator has."""
+        found = getattr(self._estimator, name)
+        return _framed(found) if callable(found) else found
+
+
+def _framed(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(rows: Any, *args: Any, **kwargs: Any) -> Any:
+        rows = rows.frame() if isinstance(rows, Rows) else rows
+        return method(rows, *args, **kwargs)
+
+    return call
+
+
+def texts(values: Any) -> Any:
+    """Make one input of texts, `(n_rows, 1)`."""
+    if isinstance(values, np.ndarray):
+        found = values.astype(object)
+        found[found == MISSING_TEXT] = _SPELT
+        found[found != found] = MISSING_TEXT  # noqa: PLR0124 -- NaN alone
+    else:
+        found = np.array(list(map(_text, values)), dtype=object)
+    return found[:, None]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        return MISSING_TEXT
+    return _SPELT if value == MISSING_TEXT else value
+
+
+def single(columns: list[Any]) -> Any:
+    """Make float32 of columns, `(n_features, n_rows)`. Raises: BadInput."""
+    with np.errstate(over="ignore"):
+        found = np.array(columns, dtype="float32")
+    if np.isinf(found).any():
+        row = int(np.isinf(found).nonzero()[1][0]) + 1
+        message = "a number is beyond 3.4e38, the largest that the model can take"
+        raise BadInput(message, row)
+    return found

@@ -1,0 +1,199 @@
+"""What a worker writes: a line for a request, a summary, the owner's own lines.
+
+Lines about requests are JSON, one object each; on a terminal they are short text.
+Neither holds a value of a row. The owner's log records and prints carry the id of the
+request that they speak of, and no text can start a line that looks like one of ours.
+"""
+
+import contextlib
+import json
+import logging
+import logging.config
+import math
+import re
+import sys
+import time
+from collections import Counter
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import getrandbits
+from typing import Any, Literal, TextIO
+
+# The request that this thread or task works on; empty where there is none.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+# Up to 64 printable ASCII characters; no space, quote, bracket or backslash (H-19).
+_ID = re.compile(r"[!#-&(-Z^-~]{1,64}")
+# Controls and line ends, which are shown but not obeyed.
+_ESCAPES = {c: f"\\x{c:02x}" for c in (*range(32), *range(127, 160))}
+_ESCAPES |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
+_LATER = _ESCAPES | {9: "\t", 10: "\n  | "}  # a text's later lines begin with a bar
+_FINENESS = 20  # steps of a duration for each factor of e: 5 % apart
+
+
+def clean_id(text: str | None) -> str:
+    """Give SageMaker's id of a request if it can stand in a line, else a new one."""
+    return text if text and _ID.fullmatch(text) else f"{getrandbits(128):032x}"
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request, filled in on its way. Stages are in seconds, `bytes` of the body."""
+
+    request_id: str
+    bytes: int = 0
+    rows: int = 0
+    ignored_columns: int = 0  # named in the request, unknown to the model
+    status: int = 0
+    code: str = ""  # of the error
+    queue: float = 0.0
+    decode: float = 0.0
+    predict: float = 0.0
+    encode: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.perf_counter() - self.started
+
+
+class _Tally:
+    """Sums over requests; durations only in steps, so that memory has a bound."""
+
+    def __init__(self) -> None:
+        self.since = time.perf_counter()
+        self.requests = self.errors = self.refused = self.rows = 0
+        self.steps: Counter[int] = Counter()
+
+    def add(self, record: RequestRecord) -> None:
+        self.requests += 1
+        self.errors += record.status >= 500  # noqa: PLR2004
+        self.refused += 400 <= record.status < 500  # noqa: PLR2004
+        self.rows += record.rows
+        self.steps[round(_FINENESS * math.log(max(record.seconds, 1e-6)))] += 1
+
+    def quantile(self, share: float) -> float:
+        """Give the milliseconds within which a share of the requests was answered."""
+        left = share * self.requests
+        for step in sorted(self.steps):
+            left -= self.steps[step]
+            if left <= 0:
+                break
+        return _ms(math.exp(step / _FINENESS))
+
+
+class RequestLog:
+    """The lines about requests of one worker; used from its event loop only.
+
+    `requests` is LOG_REQUESTS; the stream is stderr. A write that fails is dropped.
+    """
+
+    def __init__(
+        self,
+        requests: Literal["errors", "all", "off"] = "errors",
+        stream: TextIO | None = None,
+    ) -> None:
+        self._on = requests != "off"
+        self._lowest = 400 if requests == "errors" else 0  # status that has a line
+        self._stream = stream or sys.stderr
+        self._short = self._stream.isatty()
+        self._tally = _Tally()
+
+    def done(self, record: RequestRecord) -> None:
+        """Count a request that has been answered, and write its line if it has one."""
+        if not self._on:
+            return
+        self._tally.add(record)
+        if record.status >= self._lowest:
+            self._write("request", _fields(record, staged=not self._short))
+
+    def summary(self) -> None:
+        """Write a line about the requests since the last one, if there were any."""
+        tally, self._tally = self._tally, _Tally()
+        if tally.requests:
+            fields = {
+                "seconds": round(time.perf_counter() - tally.since, 1),
+                "requests": tally.requests,
+                "errors": tally.errors,
+                "refused": tally.refused,
+                "rows": tally.rows,
+                "p50_ms": tally.quantile(0.5),
+                "p99_ms": tally.quantile(0.99),
+            }
+            self._write("summary", fields)
+
+    def _write(self, event: str, fields: dict[str, Any]) -> None:
+        if self._short:
+            line = " ".join([event, *(f"{k}={v}" for k, v in fields.items())])
+        else:
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            line = json.dumps({"time": f"{now[:-6]}Z", "event": event, **fields})
+        with contextlib.suppress(OSError, ValueError):  # full disk; closed stream
+            self._stream.write(line.translate(_ESCAPES) + "\n")
+            self._stream.flush()
+
+
+def _fields(record: RequestRecord, *, staged: bool) -> dict[str, Any]:
+    total = _ms(record.seconds)
+    stages = ("queue", "decode", "predict", "encode")
+    ms = {stage: _ms(getattr(record, stage)) for stage in stages}
+    fields = {
+        "request_id": record.request_id,
+        "status": record.status,
+        "code": record.code,
+        "rows": record.rows,
+        "bytes": record.bytes,
+        "ignored_columns": record.ignored_columns,
+        "ms": {**ms, "total": total} if staged else total,
+    }
+    optional = ("code", "ignored_columns")
+    return {k: v for k, v in fields.items() if v or k not in optional}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+class Lines(logging.Formatter):
+    """`[time] [process] [LEVEL] [request id] message`, the id where there is one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "[%(asctime)s] [%(process)d] [%(levelname)s]%(in_request)s %(message)s"
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Add the id; later lines of a message or a traceback begin with `  | `."""
+        name = request_id.get()
+        record.in_request = f" [{name}]" if name else ""
+        return super().format(record).translate(_LATER)
+
+
+def log_settings(level: int) -> dict[str, Any]:
+    """Give the set-up of logging, for gunicorn too: its logconfig_dict.
+
+    uvicorn's workers take the handlers of `gunicorn.error`.
+    """
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": Lines}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "lines"}
+        },
+        "root": {"level": level, "handlers": ["stderr"]},
+        "loggers": {
+            "gunicorn.error": {
+                "level": level,
+                "handlers": ["stderr"],
+                "propagate": False,
+            },
+        },
+    }
+
+
+def configure(level: int) -> None:
+    """Send log records of a level and above to stderr, as `Lines`."""
+    logging.config.dictConfig(log_settings(level))

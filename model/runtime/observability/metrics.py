@@ -1,0 +1,206 @@
+"""Prometheus counters of all workers, for `GET /metrics` (H-40, X-43).
+
+prometheus_client keeps the numbers of each worker in files of a folder, which any
+worker can sum up. It reads PROMETHEUS_MULTIPROC_DIR once, when it is imported: here
+only in functions, after `server.py` has set the variable. What the owner counts with
+prometheus_client is in the same folder, and in the same answer.
+"""
+
+import atexit
+import contextlib
+import logging
+import os
+import shutil
+import struct
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from socket import gethostname
+
+from runtime.observability.logs import RequestRecord
+
+log = logging.getLogger("serve")
+
+_PLACES = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108 -- a folder of our own there
+_FILES = ("counter", "histogram", "gauge_livesum")  # prometheus_client's names
+_FILE_SIZE = 16 * 1024  # bytes; about three times what our series take
+_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+_MOST = 256  # requests between two ticks: these take 1 ms to write
+_STAGES = ("queue", "decode", "predict", "encode")
+
+
+def prepare(places: Iterable[Path] = _PLACES) -> str | None:
+    """Make a fresh folder in the first place that can be written.
+
+    It is removed when this process ends. Returns: None, after one log line, where
+    there is no such place or no prometheus_client.
+    """
+    if find_spec("prometheus_client") is None:
+        log.info("no /metrics: prometheus-client is not installed")
+        return None
+    for place in places:
+        # A container that starts anew, or `serve` itself, wipes what it has left. Other
+        # containers, which may see the same place, have other names.
+        folder = place / f"metrics-{gethostname()}-{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700)
+            atexit.register(_remove, folder, os.getpid())
+            return str(folder)
+    log.info("no /metrics: cannot write to any of %s", ", ".join(map(str, places)))
+    return None
+
+
+def forget(folder: str | None, pid: int) -> None:
+    """Drop the gauges of a worker that has ended; what it has counted stays."""
+    if folder is None:
+        return
+    from prometheus_client import multiprocess  # noqa: PLC0415 -- the variable is set
+
+    with contextlib.suppress(OSError):
+        multiprocess.mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The counters of one worker: made in the worker, after the fork.
+
+    `folder` is what `prepare` gave; with None nothing is counted. A request costs an
+    entry in a list; `tick`, once a second, writes the sums to the files. Nothing here
+    fails: a worker that cannot write its files stops counting, and says so once. All
+    but `render` is for one thread, that of the event loop.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self.waiting = 0  # requests in this worker now: the caller counts them
+        self._folder = folder
+        self._counts = folder is not None
+        self._series: _Series | None = None
+        self._answered: list[tuple[RequestRecord, float]] = []
+
+    def start(self) -> None:
+        """Make the files, in a tenth of a second; in any thread, before a `tick`."""
+        if self._counts and self._series is None:
+            try:
+                self._series = _Series(Path(self._folder or ""))
+            except OSError as exc:
+                self._stop(exc)
+
+    def observe(self, record: RequestRecord) -> None:
+        """Count a request that has been answered."""
+        if self._counts:
+            self._answered.append((record, record.seconds))
+            if len(self._answered) >= _MOST and self._series is not None:
+                self.tick()
+
+    def tick(self) -> None:
+        """Write what has been counted: each second, before `render`, at the end."""
+        self.start()
+        if self._series is not None:
+            answered, self._answered = self._answered, []
+            try:
+                self._series.add(answered, self.waiting)
+            except OSError as exc:
+                self._stop(exc)
+
+    def render(self) -> tuple[bytes, str] | None:
+        """Sum up all workers, in some milliseconds: not for an event loop.
+
+        Returns: the text and its content type; None if there is nothing to read.
+        """
+        if self._folder is None:
+            return None
+        from prometheus_client import (  # noqa: PLC0415 -- the variable is set
+            CollectorRegistry,
+            exposition,
+            multiprocess,
+        )
+
+        try:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
+            text = exposition.generate_latest(registry)
+        except (OSError, ValueError, RuntimeError, struct.error) as exc:
+            log.warning("cannot read %s, no answer to /metrics: %s", self._folder, exc)
+            return None
+        return text, exposition.CONTENT_TYPE_PLAIN_0_0_4
+
+    def _stop(self, exc: OSError) -> None:
+        self._counts, self._series = False, None
+        log.warning("this worker no longer counts for /metrics: %s", exc)
+
+
+class _Series:
+    """Every series, in this process's files. Raises: OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        _allocate(folder)
+        import prometheus_client as client  # noqa: PLC0415 -- the variable is set
+
+        # registry=None: what is read are the files, of all processes.
+        invocations = client.Counter(
+            "invocations", "Requests answered, by status.", ["status"], registry=None
+        )
+        self.invocations = cache(invocations.labels)
+        self.rows = client.Counter(
+            "invocation_rows", "Rows of requests.", registry=None
+        )
+        self.bytes = client.Counter(
+            "invocation_bytes", "Bytes of the bodies of requests.", registry=None
+        )
+        self.ignored = client.Counter(
+            "invocation_ignored_columns",
+            "Named columns of requests that the model does not have.",
+            registry=None,
+        )
+        self.seconds = client.Histogram(
+            "invocation_seconds",
+            "Seconds from a request to its answer.",
+            buckets=_BUCKETS,
+            registry=None,
+        )
+        stages = client.Counter(
+            "invocation_stage_seconds",
+            "Seconds that requests spent in each stage.",
+            ["stage"],
+            registry=None,
+        )
+        self.stages = [(stage, stages.labels(stage)) for stage in _STAGES]
+        self.waiting = client.Gauge(
+            "invocations_in_progress",
+            "Requests in the workers now.",
+            multiprocess_mode="livesum",
+            registry=None,
+        )
+
+    def add(self, answered: list[tuple[RequestRecord, float]], waiting: int) -> None:
+        records = [record for record, _ in answered]
+        for status, count in Counter(record.status for record in records).items():
+            self.invocations(status).inc(count)
+        self.rows.inc(sum(record.rows for record in records))
+        self.bytes.inc(sum(record.bytes for record in records))
+        self.ignored.inc(sum(record.ignored_columns for record in records))
+        for stage, seconds in self.stages:
+            seconds.inc(sum(getattr(record, stage) for record in records))
+        for _, total in answered:
+            self.seconds.observe(total)
+        self.waiting.set(waiting)
+
+
+def _allocate(folder: Path) -> None:
+    """Write this process's files in full, which prometheus_client would leave sparse.
+
+    It maps them into memory: a disk that is full later would kill the process.
+    """
+    for kind in _FILES:
+        file = folder / f"{kind}_{os.getpid()}.db"
+        if not file.exists():
+            new = file.with_suffix(".new")  # no reader sees half a file
+            new.write_bytes(bytes(_FILE_SIZE))
+            new.rename(file)
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # not a worker, which has inherited this
+        shutil.rmtree(folder, ignore_errors=True)

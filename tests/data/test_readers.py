@@ -1,0 +1,823 @@
+"""The formats of a channel's files, and the types that their rows have in common."""
+
+import bz2
+import csv
+import gzip
+import io
+import itertools
+import json
+import lzma
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+from pyarrow import parquet
+
+from harness import ROOT, table_of
+from runtime import data, formats
+from runtime.data.readers import LARGE, is_remote
+from runtime.errors import ClientError
+from runtime.tabular import cells
+from runtime.tabular.schema import Schema
+
+# Each of them is a trap for one of the parsers that may read it.
+SPELT = [
+    *("", "NA", "nan", "NaN", "NAN", "null", "-", ".", "x", "é", "yes", "1 2", "1,5"),
+    *(
+        "1",
+        "-7",
+        "007",
+        "+5",
+        " 5 ",
+        "5\t",
+        "5\x0b",
+        "\x1c5",
+        "\u00a05",
+        "\u0661",
+        "1\x00",
+    ),
+    *("1.5", "-0", "-0.0", ".5", "5.", "1e3", "1E-5", "1e400", "1e-400", "1e", "--1"),
+    *(
+        "inf",
+        "+inf",
+        "-Infinity",
+        " inf",
+        "INF",
+        "0x10",
+        "1_000",
+        "1.50",
+        "a\nb",
+        'q"q',
+    ),
+    *("9007199254740993", "9223372036854775807", "-9223372036854775808"),
+    *("9223372036854775808", "-9223372036854775809", "18446744073709551616", "9" * 400),
+    *("true", "True", "FALSE", "fALSE", " true", "2024-01-05", "12:30", "1_0"),
+]
+
+
+def zipped(content: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a", content)
+    return archive.getvalue()
+
+
+COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zip": zipped,
+    ".zst": lambda content: bytes(pa.compress(content, codec="zstd", asbytes=True)),
+}
+NUMBERS = st.one_of(
+    st.integers(-(2**70), 2**70).map(str), st.floats(allow_nan=False).map(repr)
+)
+COLUMN = st.one_of(
+    *(st.just(st.sampled_from(some)) for some in (SPELT, SPELT[:3], ["true", "False"])),
+    st.just(NUMBERS | st.just("")),
+    st.just(st.sampled_from(["1", "2", "", "2.5"])),
+    st.just(st.integers(-99, 99).map(str)),
+    st.just(st.text(st.characters(exclude_categories=["Cs"]), max_size=4)),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[list[str]]:
+    """Draw rows of cells; the first cell numbers the row."""
+    n_rows = draw(st.integers(1, 6))
+    columns = draw(st.lists(COLUMN, min_size=1, max_size=4))
+    drawn = [draw(st.lists(c, min_size=n_rows, max_size=n_rows)) for c in columns]
+    return [list(row) for row in zip(map(str, range(n_rows)), *drawn, strict=True)]
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Path:
+    return fresh(tmp_path, "training")
+
+
+def fresh(parent: Path, name: str) -> Path:
+    folder = parent / name
+    folder.mkdir()
+    return folder
+
+
+def put(file: Path, rows: list[list[Any]], names: list[str] | None = None) -> None:
+    """Write CSV as a library does."""
+    names = names or [f"c{n}" for n in range(len(rows[0]))]
+    # Before Python 3.13 a lone \r was left unquoted, and read as a line's end.
+    lone = any("\r" in str(cell) for row in rows for cell in row)
+    with file.open("w", newline="", encoding="utf-8") as text:
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL)
+        writer.writerows([names, *rows])
+
+
+def refused(folder: Path, **options: Any) -> str:
+    with pytest.raises(ClientError) as wrong:
+        data.read(folder, **options)
+    return str(wrong.value)
+
+
+def missing(frame: pd.DataFrame) -> dict[str, list[str]]:
+    listed: dict[str, list[str]] = frame.attrs["missing"]
+    return listed
+
+
+# --- one type for all files ---------------------------------------------------------
+
+
+@given(tables(), st.data())
+@settings(deadline=None)
+def test_the_frame_is_the_same_however_its_rows_are_split_into_files(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[list[str]],
+    split: st.DataObject,
+) -> None:
+    base = tmp_path_factory.mktemp("split")
+    whole, parts = fresh(base, "whole"), fresh(base, "parts")
+    put(whole / "a.csv", rows)
+    cuts = split.draw(st.lists(st.integers(0, len(rows)), max_size=3).map(sorted))
+    for n, (start, end) in enumerate(itertools.pairwise([0, *cuts, len(rows)])):
+        put(
+            parts / f"{n}.csv",
+            rows[start:end] or [],
+            [f"c{n}" for n in range(len(rows[0]))],
+        )
+    assert_frame_equal(data.read(parts), data.read(whole), check_exact=True)
+
+
+@given(tables(), st.randoms())
+@settings(deadline=None)
+def test_the_frame_is_the_same_whatever_the_order_of_its_files(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], random: Any
+) -> None:
+    base = tmp_path_factory.mktemp("order")
+    frames = []
+    for name in ("one", "other"):
+        folder = fresh(base, name)
+        for n, row in enumerate(rows):
+            put(folder / f"{n}.csv", [row])
+        frames.append(data.read(folder).sort_values("c0", ignore_index=True))
+        random.shuffle(rows)
+    assert_frame_equal(frames[0], frames[1], check_exact=True)
+
+
+def test_a_column_has_the_type_that_cells_reads_in_it(channel: Path) -> None:
+    """Every pair of cells: what is a number, a boolean, missing or text to serving."""
+    pairs = list(itertools.product(SPELT, repeat=2))
+    put(channel / "a.csv", [list(row) for row in zip(*pairs, strict=True)])
+    frame = data.read(channel)
+    for pair, name in zip(pairs, frame, strict=True):
+        assert described(frame[name]) == expected(pair), pair
+
+
+def described(values: "pd.Series[Any]") -> tuple[str, list[Any]]:
+    return str(values.dtype), [None if pd.isna(v) else v for v in values.tolist()]
+
+
+def expected(texts: tuple[str, ...]) -> tuple[str, list[Any]]:
+    full = [text for text in texts if text not in cells.MISSING]
+    gaps = len(full) < len(texts)
+    if all(map(cells.is_number, full)):
+        values = [None if t in cells.MISSING else cells.spelt(t) for t in texts]
+        exact = all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in values)
+        if exact:
+            return "int64", values
+        return "float64", [v if v is None else float(v) for v in values]
+    if all(text.lower() in ("true", "false") for text in full):
+        values = [None if t in cells.MISSING else cells.boolean(t) for t in texts]
+        return "object" if gaps else "bool", values
+    return "str", [None if t in cells.MISSING else t for t in texts]
+
+
+def test_without_pyarrow_the_frame_is_the_same(tmp_path: Path) -> None:
+    """Its text then has another text type, and another way to make it."""
+    folder = fresh(tmp_path, "training")
+    pairs = list(itertools.product(SPELT, repeat=2))
+    put(folder / "a.csv", [list(row) for row in zip(*pairs, strict=True)])
+    for n, row in enumerate(zip(*pairs, strict=True)):
+        put(fresh(tmp_path, f"{n}") / "a.csv", [list(row)])
+    program = (
+        "import sys, json; from pathlib import Path\n"
+        "if sys.argv[1] == 'without': sys.modules['pyarrow'] = None\n"
+        "from runtime import data\n"
+        "frame = data.read(Path(sys.argv[2]))\n"
+        "print(frame.dtypes.astype(str).to_dict(), frame.isna().to_numpy().tolist(),"
+        " [v.tolist() for _, v in frame.items()])"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program, way, str(folder)],
+            cwd=ROOT / "model",
+            capture_output=True,
+            check=True,
+        ).stdout
+        for way in ("with", "without")
+    }
+    assert len(answers) == 1
+
+
+def test_text_in_one_file_is_the_text_of_the_others(channel: Path) -> None:
+    put(channel / "a.csv", [["01", "1.50", "true"]])
+    put(channel / "b.csv", [["x", "2", "1"]])
+    frame = data.read(channel)
+    assert frame.to_dict("list") == {
+        "c0": ["01", "x"],
+        "c1": [1.5, 2],
+        "c2": ["true", "1"],
+    }
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_text_at_the_end_of_a_large_file_is_the_text_of_its_beginning(
+    channel: Path, suffix: str
+) -> None:
+    """It is parsed in blocks, each of them with types of its own."""
+    rows = [[f"{n:07}", "", "line\n", f"0{n % 2}"] for n in range(LARGE // 21)]
+    rows += [["end", "end", '"', "true"]]
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([["a", "b", "c", "d"], *rows])
+    packed = COMPRESSED[suffix](text.getvalue().encode())
+    (channel / f"a.csv{suffix}").write_bytes(packed)
+    frame = data.read(channel)
+    for place, name in enumerate(frame):
+        read = frame[name].astype("object").where(frame[name].notna(), "")
+        assert read.tolist() == [row[place] for row in rows]
+
+
+def test_a_missing_cell_after_a_number_of_twenty_digits_is_missing(
+    channel: Path,
+) -> None:
+    """After such a number pandas reads no missing cells; so in each block."""
+    rows = [["x", "x"], *([["9" * 20, "7"], ["", ""]] * (LARGE // 16)), ["y", "9" * 20]]
+    put(channel / "a.csv", rows)
+    frame = data.read(channel)
+    assert set(frame["c0"].dropna()) == {"x", "y", "9" * 20}
+    assert frame.isna().sum().tolist() == [LARGE // 16] * 2
+
+
+def test_a_large_file_with_quotes_that_quote_nothing_is_read(channel: Path) -> None:
+    row = '5" pipe,"a\nb"\n'
+    (channel / "a.csv").write_text("c,d\n" + row * (LARGE // len(row) * 2))
+    frame = data.read(channel)
+    assert frame["c"].eq('5" pipe').all()
+    assert frame["d"].eq("a\nb").all()
+
+
+@given(tables(), st.sampled_from([None, "str"]))
+@settings(deadline=None)
+def test_rows_of_a_training_file_arrive_at_serving_as_they_were_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], dtype: str | None
+) -> None:
+    """F-05, F-06: types and what is missing are stored once, and used on both sides."""
+    folder = tmp_path_factory.mktemp("rows")
+    names = [f"c{n}" for n in range(len(rows[0]))]
+    put(folder / "a.csv", rows)
+    X = data.read(folder, dtype={names[-1]: dtype})
+    X = X[[name for name in X if learnable(X[name])]]
+    schema = Schema.learn(X, X.attrs["missing"])
+    schema = Schema.from_json(json.loads(json.dumps(schema.to_json())))
+    sent = [[row[names.index(str(name))] for name in X] for row in rows]
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(sent)
+    for body, media_type in (
+        (text.getvalue(), formats.CSV),
+        (json.dumps(sent), formats.JSON),
+    ):
+        served = schema.frame(table_of(body.encode(), media_type))
+        assert_frame_equal(served, X, check_exact=True)
+
+
+def learnable(values: "pd.Series[Any]") -> bool:
+    """Say whether a column can be learned from: no request can spell infinity."""
+    numbers = values.dtype.kind == "f"
+    return not (
+        values.isna().all()
+        or values.dtype == "object"
+        or (numbers and values.isin([float("inf"), float("-inf")]).any())
+    )
+
+
+# --- what the owner declares --------------------------------------------------------
+
+
+def test_what_is_declared_as_text_is_text_and_only_nothing_is_missing(
+    channel: Path,
+) -> None:
+    put(
+        channel / "a.csv", [["01234", "NA", "NA"], ["", "null", "1"]], ["zip", "c", "n"]
+    )
+    frame = data.read(channel, dtype={"zip": "str", "c": "str"})
+    assert frame["zip"].tolist()[0] == "01234"
+    assert frame.isna().to_numpy().tolist() == [
+        [False, False, True],
+        [True, False, False],
+    ]
+    assert frame["c"].tolist() == ["NA", "null"]
+    assert missing(frame) == {"zip": [""], "c": [""]}
+
+
+@pytest.mark.parametrize("dtype", ["str", str, "string", "object", "category"])
+def test_text_may_be_declared_in_any_of_pandas_words(channel: Path, dtype: Any) -> None:
+    put(channel / "a.csv", [["02", "NA"]])
+    put(channel / "b.csv", [["01", "DE"], ["", ""]])
+    for declared in (dtype, {"c0": dtype, "c1": dtype}):
+        frame = data.read(channel, dtype=declared)
+        assert {values.dtype.name for _, values in frame.items()} == {
+            getattr(dtype, "__name__", dtype)
+        }
+        assert frame["c0"].tolist()[:2] == ["02", "01"]
+        assert frame["c1"].tolist()[:2] == ["NA", "DE"]
+        assert frame.iloc[2].isna().all()
+
+
+def test_without_a_header_a_column_is_declared_by_its_number(channel: Path) -> None:
+    (channel / "a.csv").write_text("01,01\n")
+    for name in (0, "0"):
+        frame = data.read(channel, header=None, dtype={name: "str"})
+        assert frame.to_dict("list") == {"0": ["01"], "1": [1]}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Int64", "uint8", "bool"])
+def test_a_declared_type_is_the_type_of_all_files(channel: Path, dtype: str) -> None:
+    put(channel / "a.csv", [["1", "x"]])
+    (channel / "b.jsonl").write_text('{"c0": 0, "c1": "y"}\n')
+    values = data.read(channel, dtype={"c0": dtype})["c0"]
+    assert values.dtype == dtype
+    assert values.tolist() == [1, 0]
+
+
+def test_what_a_declared_type_cannot_hold_is_refused_with_the_file(
+    channel: Path,
+) -> None:
+    put(channel / "a.csv", [["1"], ["x"]])
+    assert refused(channel, dtype={"c0": "float64"}).startswith(
+        "cannot read training/a.csv: could not convert string to float"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "gaps", "words"),
+    [
+        ({}, [False, True, False], None),
+        ({"na_values": ["?"]}, [False, True, True], sorted({*cells.MISSING, "?"})),
+        ({"na_values": "?"}, [False, True, True], sorted({*cells.MISSING, "?"})),
+        (
+            {"na_values": {"c1": ["?"]}},
+            [False, True, True],
+            sorted({*cells.MISSING, "?"}),
+        ),
+        ({"na_values": ["?"], "keep_default_na": False}, [False, False, True], ["?"]),
+        ({"keep_default_na": False}, [False, False, False], []),
+        ({"na_filter": False}, [False, False, False], []),
+    ],
+    ids=str,
+)
+def test_the_owner_says_what_is_missing_in_the_words_of_pandas(
+    channel: Path, options: dict[str, Any], gaps: list[bool], words: list[str] | None
+) -> None:
+    put(channel / "a.csv", [["1", "x"], ["2", "NA"], ["3", "?"]])
+    frame = data.read(channel, **options)
+    assert frame["c1"].isna().tolist() == gaps
+    assert missing(frame).get("c1") == words
+
+
+@pytest.mark.parametrize("given", [-999, "-999", -999.0])
+def test_a_number_for_missing_counts_by_its_value_at_serving_too(
+    channel: Path, given: Any
+) -> None:
+    put(channel / "a.csv", [["-999", "1"], ["-999.00", "x"], ["7", "-999"]])
+    put(channel / "b.csv", [["-9.99e2", "y"]])
+    X = data.read(channel, na_values=[given])
+    assert X["c0"].isna().tolist() == [True, True, False, True]
+    assert X["c1"].isna().tolist() == [False, False, True, False]
+    schema = Schema.learn(X, missing(X))
+    for body, media_type in (
+        (b"-999,1\n-999.00,x\n7,-999\n-9.99e2,y", formats.CSV),
+        (b'[[-999, 1], [-999.0, "x"], [7, -999], ["-999.00", "y"]]', formats.JSON),
+    ):
+        served = schema.frame(table_of(body, media_type))
+        assert_frame_equal(served, X)
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.jsonl"])
+def test_a_number_for_missing_is_missing_in_every_file(
+    channel: Path, name: str
+) -> None:
+    """By itself pandas finds 05 among -999 and 5, but not in a file without 5."""
+    put(channel / "a.csv", [["05"], ["6"]], ["a"])
+    text = {"b.csv": "a\n5\n7\n", "b.jsonl": '{"a": 5}\n{"a": 7}\n'}[name]
+    (channel / name).write_text(text)
+    for dtype in (None, "float32"):
+        frame = data.read(channel, na_values=[5, -999], dtype=dtype)
+        assert frame["a"].isna().tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "columns"),
+    [
+        ({"sep": ";"}, "a;b\n1;2\n", {"a": [1], "b": [2]}),
+        ({"sep": "\t"}, "a\tb\n1\t2\n", {"a": [1], "b": [2]}),
+        ({"header": "infer"}, "a,b\n1,2\n", {"a": [1], "b": [2]}),
+        ({"names": ["x", "y"]}, "1,2\n", {"x": [1], "y": [2]}),
+        ({"names": ["x", "y"], "header": 0}, "a,b\n1,2\n", {"x": [1], "y": [2]}),
+        ({"usecols": ["b"]}, "a,b\n1,2\n", {"b": [2]}),
+        ({"usecols": [1], "header": None}, "1,2\n", {"1": [2]}),
+        ({"skiprows": 1}, "made by hand\na,b\n1,2\n", {"a": [1], "b": [2]}),
+        ({"encoding": "latin-1"}, "a,b\n1,2\n", {"a": [1], "b": [2]}),
+        ({"parse_dates": ["a"]}, "a\n2024-01-05\n", {"a": [pd.Timestamp(2024, 1, 5)]}),
+        ({"index_col": "a"}, "a,b\n1,2\n", {"b": [2]}),
+    ],
+    ids=str,
+)
+def test_other_options_are_those_of_pandas(
+    channel: Path, options: dict[str, Any], text: str, columns: dict[str, Any]
+) -> None:
+    (channel / "a.csv").write_text(text)
+    assert data.read(channel, **options).to_dict("list") == columns
+
+
+# --- CSV ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", COMPRESSED)
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.csv", "a,b\n1,x\n"), ("a.jsonl", '{"a": 1, "b": "x"}\n')]
+)
+def test_a_file_may_be_compressed(
+    channel: Path, name: str, text: str, suffix: str
+) -> None:
+    (channel / (name + suffix)).write_bytes(COMPRESSED[suffix](text.encode()))
+    assert data.read(channel).to_dict("list") == {"a": [1], "b": ["x"]}
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"], ids=repr)
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("header", [0, None])
+def test_line_ends_and_byte_order_marks_and_blank_lines_are_no_data(
+    channel: Path, header: int | None, mark: str, ends: str
+) -> None:
+    lines = ["1,x", "", '2,"y"', "  ", "3,z"]
+    names = ["0", "1"]
+    text = ends.join([",".join(names), *lines] if header == 0 else lines)
+    (channel / "a.csv").write_text(mark + text, "utf-8", newline="")
+    frame = data.read(channel, header=header)
+    assert frame.to_dict("list") == {"0": [1, 2, 3], "1": ["x", "y", "z"]}
+
+
+def test_names_that_come_twice_or_not_at_all_are_told_apart(channel: Path) -> None:
+    (channel / "a.csv").write_text("a,a,,b\n1,2,3,4\n")
+    assert list(data.read(channel)) == ["a", "a.1", "Unnamed: 2", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b\n1,2\n3\n", "line 3 has 1 cells, line 1 2"),
+        ("a,b\n1\n3,4\n", "line 2 has 1 cells, line 1 2"),
+        ("a,b\n1,2\n3,4,5\n", "line 3 has 3 cells, line 1 2"),
+        ("a,b\n1,2,3\n4,5\n", "line 2 has 3 cells, line 1 2"),
+        ("a,b\n1,2,\n3,4\n", "line 2 has 3 cells, line 1 2"),
+        ("a,b\n1,2,\n3\n", "line 2 has 3 cells, line 1 2"),
+        ('a,b\n1,"2\n"\n\n3\n', "line 5 has 1 cells, line 1 2"),
+        ('a,b\n1,"2\n"\n\n"3\n"\n', "line 5 has 1 cells, line 1 2"),
+        ('a,b\n1,2\n"3,4"\n', "line 3 has 1 cells, line 1 2"),
+        ("\n\na,b\n1\n", "line 4 has 1 cells, line 3 2"),
+        ("a,b\n1,2,3\n4\n", "line 2 has 3 cells, line 1 2"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("header", [0, None])
+def test_a_row_that_is_shorter_or_longer_than_the_first_is_refused_with_its_line(
+    channel: Path, text: str, sentence: str, header: int | None
+) -> None:
+    """For pandas fills a short row up, and drops cells of a long one."""
+    (channel / "a.csv").write_text(text)
+    assert refused(channel, header=header) == (
+        f"cannot read training/a.csv: {sentence}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [({"sep": ";"}, "a;b\n1\n"), ({"usecols": ["a"]}, "a,b\n1\n")],
+    ids=str,
+)
+def test_a_short_row_is_refused_with_other_options_too(
+    channel: Path, options: dict[str, Any], text: str
+) -> None:
+    (channel / "a.csv").write_text(text)
+    assert "line 2 has 1 cells, line 1 2" in refused(channel, **options)
+
+
+def test_a_short_row_far_down_in_a_compressed_file_is_refused(channel: Path) -> None:
+    rows = [b"1,", b'2,"x"'] * (LARGE // 8)
+    rows[-7] = b"3"
+    (channel / "a.csv.gz").write_bytes(gzip.compress(b"\n".join([b"a,b", *rows]), 1))
+    assert f"line {len(rows) - 5} has 1 cells" in refused(channel)
+
+
+def test_a_last_cell_may_be_missing_in_every_row(channel: Path) -> None:
+    (channel / "a.csv").write_text('a,b,c\n1,2,\n"3, 4",5,\n""," ",\n')
+    frame = data.read(channel)
+    assert frame["c"].isna().all()
+    assert len(frame) == 3
+
+
+def test_csv_and_json_lines_are_read_once_and_in_sequence(channel: Path) -> None:
+    """T-28: a pipe has no second time, and no place to go back to."""
+    program = (
+        "import sys, threading; from pathlib import Path; from runtime import data\n"
+        "folder = Path(sys.argv[1])\n"
+        "texts = {'a.csv': 'a,b\\n1,2\\n', 'b.jsonl': '{\"a\": 3, \"b\": 4}'}\n"
+        "for name, text in texts.items():\n"
+        "    write = lambda f=folder / name, t=text: f.write_text(t)\n"
+        "    threading.Thread(target=write, daemon=True).start()\n"
+        "assert data.read(folder).to_numpy().tolist() == [[1, 2], [3, 4]]\n"
+    )
+    for name in ("a.csv", "b.jsonl"):
+        os.mkfifo(channel / name)
+    subprocess.run(
+        [sys.executable, "-c", program, str(channel)],
+        cwd=ROOT / "model",
+        timeout=60,
+        check=True,
+    )
+
+
+def test_nothing_is_written_beside_the_data(channel: Path) -> None:
+    """T-28, X-39."""
+    put(channel / "a.csv", [["1", "x"]])
+    (channel / "b.csv.gz").write_bytes(gzip.compress(b"c0,c1\nx,2\n"))
+    put_arrow(channel / "c.parquet", c0=["y"], c1=["z"])
+    before = {file: file.stat() for file in (channel, *channel.iterdir())}
+    data.read(channel)
+    after = {file: file.stat() for file in (channel, *channel.iterdir())}
+    assert {f: s.st_mtime_ns for f, s in after.items()} == {
+        f: s.st_mtime_ns for f, s in before.items()
+    }
+
+
+def test_true_and_false_with_missing_cells_can_be_learned_as_text(
+    channel: Path,
+) -> None:
+    put(channel / "a.csv", [["true", "1"], ["", "2"], ["false", "3"]])
+    X = data.read(channel)
+    assert described(X["c0"]) == ("object", [True, None, False])
+    with pytest.raises(ClientError, match="have it read as text"):
+        Schema.learn(X)
+    X = data.read(channel, dtype={"c0": "str"})
+    served = Schema.learn(X, missing(X)).frame(table_of(b"true,1\n,2", "text/csv"))
+    assert_frame_equal(served, X.head(2))
+
+
+@pytest.mark.parametrize(
+    "folder", ["training", "training/2024/01", "efs/x", "lustre", "s3"]
+)
+def test_what_is_mounted_over_a_network_is_to_be_read_in_sequence(
+    mounts: Path, folder: str
+) -> None:
+    """T-27, T-28."""
+    assert is_remote(Path("/opt/ml/input/data", folder), mounts)
+
+
+@pytest.mark.parametrize("folder", ["validation", "training-2", "", "../config"])
+def test_what_lies_on_a_disk_may_be_read_in_several_places_at_once(
+    mounts: Path, folder: str
+) -> None:
+    assert not is_remote(Path("/opt/ml/input/data", folder), mounts)
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Path:
+    file = tmp_path / "mounts"
+    file.write_text(
+        "overlay / overlay rw,relatime 0 0\n"
+        "/dev/nvme1n1 /opt/ml/input ext4 rw 0 0\n"
+        "fastfile /opt/ml/input/data/training fuse.sagemaker ro 0 0\n"
+        "s3 /opt/ml/input/data/s3 fuse ro 0 0\n"
+        "127.0.0.1:/ /opt/ml/input/data/efs nfs4 ro 0 0\n"
+        "10.0.0.1@tcp:/x /opt/ml/input/data/lustre lustre ro 0 0\n"
+    )
+    return file
+
+
+# --- JSON Lines ---------------------------------------------------------------------
+
+
+def test_json_lines_keep_their_types_and_may_have_keys_in_any_order(
+    channel: Path,
+) -> None:
+    """F-07."""
+    (channel / "a.jsonl").write_text(
+        '{"zip": "01234", "day": "2024-01-05", "n": 1, "x": 1.5, "ok": true}\n'
+        "\n"
+        '{"x": null, "ok": false, "zip": "NA", "day": "", "n": 2}'
+    )
+    frame = data.read(channel)
+    assert frame.dtypes.astype(str).to_dict() == {
+        "zip": "str",
+        "day": "str",
+        "n": "int64",
+        "x": "float64",
+        "ok": "bool",
+    }
+    assert frame["zip"].tolist() == ["01234", "NA"]
+    assert frame.isna().to_numpy().sum(axis=0).tolist() == [0, 1, 0, 1, 0]
+    assert missing(frame) == {"zip": [""], "day": [""]}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonlines", "a.ndjson", "A.JSONL"])
+def test_json_lines_are_known_by_their_suffix(channel: Path, name: str) -> None:
+    (channel / name).write_text('{"a": 1}')
+    assert data.read(channel).to_dict("list") == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"a": 1}\n\n{"a": 1\n', "line 3 is not JSON: "),
+        ('{"a": 1}\n[1]\n', "line 2 is not an object"),
+        ('{"a": 1}\n{"b": 1}\n', "line 2 has the keys b, expected a: write null"),
+        ('{"a": 1}\n{"a": 1, "b": 1}\n', "line 2 has the keys a, b, expected a"),
+        ('{"a": [1]}\n', "column 'a' holds lists or objects in line 1"),
+        (
+            '{"a": 1}\n{"a": "x"}\n',
+            "column 'a' holds numbers in line 1, text in line 2",
+        ),
+        ('{"a": true}\n{"a": 1}\n', "true and false in line 1, numbers in line 2"),
+        ("", "there is no object with keys in it"),
+        ("\n\n", "there is no object with keys in it"),
+        ("{}\n", "there is no object with keys in it"),
+        ('{"a": "\xfc"}', "line 1 is not JSON"),
+    ],
+    ids=repr,
+)
+def test_json_lines_that_are_none_are_refused_with_file_and_line(
+    channel: Path, text: str, sentence: str
+) -> None:
+    (channel / "a.jsonl").write_text(text, "latin-1")
+    message = refused(channel)
+    assert message.startswith("cannot read training/a.jsonl: ")
+    assert sentence in message
+
+
+def test_the_lines_of_a_large_file_are_counted(channel: Path) -> None:
+    lines = ['{"a": "5\\" pipe"}'] * (LARGE // 24)
+    (channel / "a.jsonl").write_text("\n".join([*lines, "{"]))
+    assert f"line {len(lines) + 1} is not JSON" in refused(channel)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.csv", "a,b\n"), ("a.jsonl", '{"a": null, "b": null}\n' * 2)]
+)
+def test_a_column_without_any_value_is_one_of_numbers(
+    channel: Path, name: str, text: str
+) -> None:
+    (channel / name).write_text(text)
+    assert data.read(channel).dtypes.tolist() == ["float64", "float64"]
+
+
+# --- Parquet ------------------------------------------------------------------------
+
+
+def put_arrow(file: Path, **columns: Any) -> None:
+    parquet.write_table(pa.table(columns), file)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "read"),
+    [
+        (pa.array([1, 2], "int8"), "int64", [1, 2]),
+        (pa.array([2**63 - 1, 0], "uint64"), "float64", [2.0**63, 0]),
+        (pa.array([1, None], "int64"), "float64", [1, None]),
+        (pa.array([0.5, None], "float32"), "float64", [0.5, None]),
+        (pa.array([True, False]), "bool", [True, False]),
+        (pa.array([True, None]), "object", [True, None]),
+        (pa.array(["01", None]), "str", ["01", None]),
+        (pa.array(["NA", ""], "large_string"), "str", ["NA", None]),
+        (pa.array(["x", None]).dictionary_encode(), "str", ["x", None]),
+        (pa.array([1, 1]).dictionary_encode(), "int64", [1, 1]),
+        (pa.array([None, None]), "float64", [None, None]),
+        (pa.array(["19.99", None]).cast(pa.decimal128(9, 2)), "float64", [19.99, None]),
+    ],
+    ids=lambda value: str(getattr(value, "type", "")),
+)
+def test_parquet_keeps_its_types(
+    channel: Path, values: Any, dtype: str, read: list[Any]
+) -> None:
+    put_arrow(channel / "a.parquet", a=values)
+    assert described(data.read(channel)["a"]) == (dtype, read)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([0], pa.timestamp("us")),
+        pa.array([0], pa.date32()),
+        pa.array([[1]]),
+        pa.array([{"x": 1}]),
+        pa.array([b"x"]),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_a_parquet_type_that_no_request_can_spell_is_refused_by_name(
+    channel: Path, values: Any
+) -> None:
+    put_arrow(channel / "a.parquet", ok=[1], when=values)
+    message = refused(channel)
+    kind = str(values.type).split("<", maxsplit=1)[0]
+    assert f"training/a.parquet: column 'when' has the type {kind}" in message
+
+
+def test_the_index_of_a_frame_in_parquet_is_no_column(channel: Path) -> None:
+    """A frame that was filtered carries the numbers of its rows along."""
+    rows = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]})
+    rows[rows["a"] > 1].to_parquet(channel / "a.pq")
+    assert data.read(channel).to_dict("list") == {"a": [2, 3], "b": ["y", "z"]}
+
+
+def test_a_parquet_file_without_rows_changes_nothing(channel: Path) -> None:
+    put_arrow(channel / "a.parquet", a=pa.array([], "string"))
+    put_arrow(channel / "b.parquet", a=pa.array([1, 2]))
+    assert described(data.read(channel)["a"]) == ("int64", [1, 2])
+
+
+def test_parquet_without_pyarrow_is_refused_with_the_name_of_the_package(
+    channel: Path,
+) -> None:
+    put_arrow(channel / "a.parquet", a=[1])
+    program = (
+        "import sys; sys.modules['pyarrow'] = None; from pathlib import Path\n"
+        "from runtime import data; data.read(Path(sys.argv[1]))"
+    )
+    failed = subprocess.run(
+        [sys.executable, "-c", program, str(channel)],
+        cwd=ROOT / "model",
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        "ClientError: cannot read training/a.parquet: it needs the package pyarrow"
+        in failed.stderr
+    )
+
+
+# --- several formats ----------------------------------------------------------------
+
+
+def test_formats_may_stand_side_by_side(channel: Path) -> None:
+    put(channel / "a.csv", [["1", "NA", "x"]], ["n", "text", "t"])
+    (channel / "b.jsonl").write_text('{"text": "NA", "t": "", "n": 2.5}')
+    put_arrow(channel / "c.parquet", n=[3], text=["NA"], t=["y"])
+    put(channel / "d.csv", [["4", "y", ""]], ["n", "text", "t"])
+    frame = data.read(channel)
+    assert described(frame["n"]) == ("float64", [1, 2.5, 3, 4])
+    assert described(frame["text"]) == ("str", [None, None, None, "y"])
+    assert described(frame["t"]) == ("str", ["x", None, "y", None])
+    assert missing(frame) == {}
+
+
+@pytest.mark.parametrize("text", ['{"a": 5}', '{"a": true}'])
+def test_text_that_meets_a_type_is_refused_with_column_and_files_and_cure(
+    channel: Path, text: str
+) -> None:
+    put(channel / "a.csv", [["x"]], ["a"])
+    (channel / "b.jsonl").write_text(text)
+    message = refused(channel)
+    assert "column 'a' holds text in training/a.csv, " in message
+    assert "training/b.jsonl" in message
+    assert "dtype={'a': 'str'}" in message
+
+
+def test_the_cure_is_one(channel: Path) -> None:
+    put(channel / "a.csv", [["x"], ["NA"]], ["a"])
+    (channel / "b.jsonl").write_text('{"a": 5}\n{"a": 1.50}\n{"a": null}')
+    put_arrow(channel / "c.parquet", a=[7])
+    frame = data.read(channel, dtype={"a": "str"})
+    assert described(frame["a"]) == ("str", ["x", "NA", "5", "1.5", None, "7"])
+
+
+def test_csv_numbers_that_meet_typed_text_are_text_as_they_are_written(
+    channel: Path,
+) -> None:
+    put(channel / "a.csv", [["01"]], ["a"])
+    (channel / "b.jsonl").write_text('{"a": "x"}')
+    assert data.read(channel)["a"].tolist() == ["01", "x"]
+
+
+def test_an_option_for_csv_is_refused_for_other_formats(channel: Path) -> None:
+    (channel / "b.jsonl").write_text('{"a": 5, "b": 6}')
+    assert refused(channel, usecols=["a"]) == (
+        "cannot read training/b.jsonl: the option usecols is for CSV alone"
+    )

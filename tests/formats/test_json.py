@@ -1,0 +1,520 @@
+"""JSON and JSON Lines: every shape of a row, gently read; answers."""
+
+import io
+import itertools
+import json
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from runtime import formats
+from runtime.errors import BadInput, PayloadTooLarge
+from runtime.formats import (
+    ABSENT,
+    JSON,
+    JSONLINES,
+    Layout,
+    Outputs,
+    Table,
+    joined,
+    json_blocks,
+)
+from runtime.formats.json import JSON_LIMIT
+from runtime.tabular.table import SLICE_CELLS
+
+NAN, INFINITY = float("nan"), float("inf")
+SPARSE = {"keys": [1, 3], "shape": [4], "values": [7, "a"]}
+SCALAR = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text()  # with NaN
+)
+VALUE = st.recursive(
+    SCALAR, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)
+SPACES = st.text(" \t\r\n", max_size=2)
+
+
+def decode(body: bytes, media_type: str, layout: Layout | None = None) -> Table:
+    return joined(formats.decode(io.BytesIO(body), media_type, layout or Layout()))
+
+
+def read_json(value: Any, layout: Layout | None = None) -> Table:
+    return decode(json.dumps(value).encode(), JSON, layout)
+
+
+def read_lines(*values: Any, layout: Layout | None = None) -> list[Any]:
+    lines = "".join(f"{json.dumps(value)}\n" for value in values)
+    return list(decode(lines.encode(), JSONLINES, layout).rows)
+
+
+def columns_of(table: Table) -> dict[Any, list[Any]]:
+    keys = list(table.rows[0]) if table.records else range(len(table.rows[0]))
+    names = table.names or keys
+    return {name: table.column(key) for name, key in zip(names, keys, strict=True)}
+
+
+def one(values: list[Any]) -> Outputs:
+    return Outputs({"prediction": values}, named=False)
+
+
+def named(**columns: list[Any]) -> Outputs:
+    return Outputs(columns, named=True)
+
+
+def refuse(token: str) -> None:
+    pytest.fail(f"{token} is not JSON")
+
+
+def write_json(*slices: Outputs) -> Any:
+    body = b"".join(formats.encode(slices, JSON))
+    (answer,) = json.loads(body, parse_constant=refuse).items()
+    assert answer[0] == "predictions"
+    return answer[1]
+
+
+def write_lines(*slices: Outputs) -> list[Any]:
+    body = b"".join(formats.encode(slices, JSONLINES))
+    assert body.endswith(b"\n")
+    return [json.loads(line, parse_constant=refuse) for line in body.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[1.5, 16], [-2, 100]],
+        {"instances": [[1.5, 16], [-2, 100]]},
+        {"instances": [{"features": [1.5, 16]}, {"features": [-2, 100]}]},
+        {
+            "instances": [
+                {"data": {"features": {"values": [1.5, 16]}}},
+                {"data": {"features": {"values": [-2, 100]}}},
+            ]
+        },
+        [{"features": [1.5, 16]}, {"features": [-2, 100]}],
+        [{"features": {"values": [1.5, 16]}}, [-2, 100]],
+    ],
+    ids=[
+        "lists",
+        "instances",
+        "features",
+        "data, features, values",
+        "features without instances",
+        "two ways to write a list",
+    ],
+)
+def test_json_rows_by_position_are_read_in_every_shape(value: Any) -> None:
+    """F-06."""
+    table = read_json(value)
+    assert columns_of(table) == {0: [1.5, -2], 1: [16, 100]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"age": 33, "city": "Rome"}, {"city": None, "age": 44}],
+        {"instances": [{"age": 33, "city": "Rome"}, {"age": 44, "city": None}]},
+        {
+            "instances": [
+                {"configuration": {}, "data": {"age": 33, "city": "Rome"}},
+                {"configuration": {}, "data": {"age": 44, "city": None}},
+            ]
+        },
+        {"columns": ["age", "city"], "data": [[33, "Rome"], [44, None]]},
+        {
+            "columns": ["age", "city"],
+            "index": [7, 8],
+            "data": [[33, "Rome"], [44, None]],
+        },
+    ],
+    ids=["records", "instances", "configuration", "split", "split with index"],
+)
+def test_json_rows_by_name_are_read_in_every_shape(value: Any) -> None:
+    """F-06."""
+    table = read_json(value)
+    assert columns_of(table) == {"age": [33, 44], "city": ["Rome", None]}
+
+
+@pytest.mark.parametrize(
+    ("value", "columns"),
+    [
+        ([1.5, 16], {0: [1.5], 1: [16]}),
+        ({"instances": [1.5, 16]}, {0: [1.5], 1: [16]}),
+        ([None, "a"], {0: [None], 1: ["a"]}),
+        (
+            {"age": 33, "city": "Rome"},
+            {"age": [33], "city": ["Rome"]},
+        ),
+        (
+            {"data": 1, "values": "x"},
+            {"data": [1], "values": ["x"]},
+        ),
+    ],
+    ids=["flat list", "flat instances", "null first", "record", "names of wrappers"],
+)
+def test_a_single_json_row_needs_no_list_around_it(
+    value: Any, columns: dict[Any, list[Any]]
+) -> None:
+    """F-06."""
+    assert columns_of(read_json(value)) == columns
+
+
+def test_a_key_that_a_record_lacks_is_told_from_one_that_is_null() -> None:
+    table = read_json([{"a": 1, "b": 2}, {"a": 3}, {"a": 4, "b": None}])
+    assert columns_of(table)["b"][0] == 2
+    assert columns_of(table)["b"][1] is ABSENT
+    assert columns_of(table)["b"][2] is None
+
+
+def test_a_json_body_may_begin_with_a_byte_order_mark() -> None:
+    assert decode(b"\xef\xbb\xbf[[1]]", JSON).rows == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("value", "row"),
+    [
+        ([[1], {"a": 1}], 2),
+        ([{"a": 1}, [1]], 2),
+        ([{"a": 1}, {"a": 2}, 3], 3),
+        ([[1], [2], "x"], 3),
+        ([1, [2]], 2),
+    ],
+    ids=["list, object", "object, list", "objects, 3", "lists, text", "1, list"],
+)
+def test_a_json_row_of_another_kind_is_named(value: Any, row: int) -> None:
+    with pytest.raises(BadInput, match="not of the same kind as row 1") as refused:
+        read_json(value)
+    assert refused.value.problems[0].row == row
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        {},
+        [[]],
+        [{}],
+        {"instances": []},
+        {"columns": ["a"], "data": []},
+        {"columns": [], "data": [[]]},
+        {"columns": "a", "data": [[1]]},
+        {"columns": ["a"], "data": {"a": 1}},
+        {"columns": ["a"], "data": [1]},
+        3,
+        "1,2",
+        None,
+        True,
+    ],
+    ids=json.dumps,
+)
+def test_a_json_value_without_rows_is_refused(value: Any) -> None:
+    """H-25."""
+    with pytest.raises(BadInput):
+        read_json(value)
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    with pytest.raises(BadInput):
+        read_json({"columns": ["a", "a"], "data": [[1, 2]]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[[1, 2]",
+        b"{'a': 1}",
+        b"[1,]",
+        b"1,2",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b"[" + b"9" * 5_000 + b"]",
+    ],
+    ids=[
+        "never closed",
+        "Python",
+        "comma at the end",
+        "CSV",
+        "deep lists",
+        "deep objects",
+        "deep and closed",
+        "a number of 5000 digits",
+    ],
+)
+def test_broken_json_is_refused(body: bytes) -> None:
+    """H-25."""
+    with pytest.raises(BadInput, match="the body is not JSON"):
+        decode(body, JSON)
+
+
+def test_tokens_for_nan_are_missing_numbers_and_not_broken_json() -> None:
+    """`json.dumps` of a frame with missing values writes them."""
+    (cells,) = decode(b"[[NaN, 1]]", JSON).rows
+    assert cells[0] != cells[0]
+    assert cells[1] == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["application/json; charset=utf-8", "application/JSON", "Application/Json"],
+)
+def test_json_is_known_by_its_name_alone(header: str) -> None:
+    """H-22."""
+    assert decode(b"[1,2]", header).rows == [[1, 2]]
+
+
+@pytest.mark.parametrize("values", [[1, 2], [0.5], ["a", "b"], [True, None]])
+def test_json_has_a_bare_value_a_row_for_one_output(values: list[Any]) -> None:
+    """F-09."""
+    assert write_json(one(values)) == values
+    assert write_json(named(label=values)) == values
+
+
+def test_json_has_an_object_a_row_for_several_outputs() -> None:
+    """F-09."""
+    outputs = named(predicted_label=["a", "b"], score=[[0.5, 0.5], [1.0, 0.0]])
+    assert write_json(outputs) == [
+        {"predicted_label": "a", "score": [0.5, 0.5]},
+        {"predicted_label": "b", "score": [1.0, 0.0]},
+    ]
+
+
+def test_json_has_a_list_a_row_for_lists() -> None:
+    assert write_json(one([[1, 2], [3, 4]])) == [[1, 2], [3, 4]]
+
+
+def test_nan_and_infinity_become_null_in_json_at_any_depth() -> None:
+    """F-12."""
+    cells = [NAN, INFINITY, -INFINITY, None, 1.0]
+    nulls = [None, None, None, None, 1.0]
+    assert write_json(one(cells)) == nulls
+    assert write_json(one([cells])) == [nulls]
+    assert write_json(one([{"score": cells}])) == [{"score": nulls}]
+    assert write_json(named(a=cells, b=cells)) == [{"a": n, "b": n} for n in nulls]
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_any_text_is_read_back_from_json_as_it_was(texts: list[str]) -> None:
+    assert write_json(one(texts)) == texts
+
+
+def test_records_cost_what_the_body_holds_and_not_keys_times_rows() -> None:
+    """A body of 2 MB that would have been 10^10 cells."""
+    record = json.dumps({f"k{n}": 1 for n in range(100_000)})
+    body = f"[{record}{',{}' * 100_000}]"
+    table = decode(body.encode(), JSON)
+    assert len(table.rows) == 100_001
+    assert table.column("k0")[1] is ABSENT
+
+
+def test_rows_of_any_length_are_read_as_they_are() -> None:
+    """H-25: what a model does with them is no matter of the format."""
+    assert read_json([[1, 2], [3], []]).rows == [[1, 2], [3], []]
+    split = read_json({"columns": ["a", "b"], "data": [[1, 2], [3]]})
+    assert split == Table([[1, 2], [3]], ["a", "b"])
+    assert read_lines([1, 2], [3], 4) == [[1, 2], [3], [4]]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [SPARSE, {"features": SPARSE}, {"data": {"features": SPARSE}}],
+    ids=["bare", "features", "data, features"],
+)
+def test_a_sparse_row_is_dense_with_zeros_elsewhere(row: Any) -> None:
+    """F-06, F-07: also among dense rows."""
+    rows = [[0, 7, 0, "a"], [1, 2, 3, 4], [0, 7, 0, "a"]]
+    given = [row, {"features": [1, 2, 3, 4]}, row]
+    assert read_json({"instances": given}, Layout(4)).rows == rows
+    assert read_lines(*given, layout=Layout(4)) == rows
+    assert read_json(row, Layout(4)).rows == rows[:1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shape": [5]},
+        {"shape": [10**15]},
+        {"shape": [4, 1]},
+        {"shape": 4},
+        {"shape": []},
+        {"keys": [1]},
+        {"keys": [1, 1]},
+        {"keys": [1, 4]},
+        {"keys": [-1, 1]},
+        {"keys": [1.0, 3]},
+        {"keys": [True, 3]},
+        {"keys": ["1", "3"]},
+        {"keys": [[1], [3]]},
+        {"keys": 1},
+        {"values": [7]},
+        {"values": {"1": 7, "3": 8}},
+        {"values": None},
+    ],
+    ids=str,
+)
+def test_a_sparse_row_that_is_none_is_refused_by_its_number(
+    wrong: dict[str, Any],
+) -> None:
+    """F-06."""
+    for read in (
+        read_json([SPARSE], Layout(4)).rows,
+        read_lines(SPARSE, layout=Layout(4)),
+    ):
+        assert len(read) == 1
+    with pytest.raises(BadInput, match="row 2: is sparse"):
+        read_json([SPARSE, SPARSE | wrong], Layout(4))
+    with pytest.raises(BadInput, match="row 2: is sparse"):
+        read_lines(SPARSE, SPARSE | wrong, layout=Layout(4))
+
+
+def test_a_sparse_row_needs_a_model_of_known_width() -> None:
+    """F-06: it is never taken for a dense one, and allocates nothing."""
+    with pytest.raises(BadInput, match="row 1: is sparse, but"):
+        read_json(SPARSE | {"shape": [10**15]})
+
+
+def test_a_record_of_plain_cells_may_have_the_names_of_a_sparse_row() -> None:
+    record = {"keys": 3, "shape": "round", "values": 2.5}
+    assert read_json([record], Layout(3)).rows == [record]
+
+
+def test_sparse_rows_cost_what_a_slice_may_cost() -> None:
+    """A body of 0.4 MB that would have been 10^9 cells at once."""
+    body = json.dumps([SPARSE | {"shape": [100_000]}] * 10_000).encode()
+    tables = formats.decode(io.BytesIO(body), JSON, Layout(100_000))
+    assert len(next(tables).rows) == SLICE_CELLS // 100_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[1,2]\n[3,4]\n",
+        b"[1,2]\r\n[3,4]",
+        b"\xef\xbb\xbf[1,2]\n\n \t\r\n[3,\r4]\n\n",
+        b'{"features":[1,2]}\n{"features":[3,4]}\n',
+        b'{"data":{"features":{"values":[1,2]}}}\n[3,4]',
+    ],
+    ids=["lists", "CRLF", "blank lines and a mark", "features", "data, or a list"],
+)
+def test_json_lines_have_a_row_a_line(body: bytes) -> None:
+    """F-07."""
+    assert decode(body, JSONLINES).rows == [[1, 2], [3, 4]]
+
+
+def test_json_lines_may_be_records_or_bare_values() -> None:
+    """F-07."""
+    records = [{"age": 33, "city": "Rome"}, {"age": 44}]
+    assert read_lines(*records) == records
+    assert read_lines(1, "a", None, 2.5) == [[1], ["a"], [None], [2.5]]
+
+
+def test_json_lines_of_another_kind_are_named_by_their_row() -> None:
+    with pytest.raises(BadInput, match="row 3: is not of the same kind as row 1"):
+        read_lines({"a": 1}, {"a": 2}, [3])
+    with pytest.raises(BadInput, match="row 2: is not of the same kind as row 1"):
+        read_lines(1, {"a": 2})
+
+
+@pytest.mark.parametrize(
+    "line", ["[1", "[1] [2]", "{'a': 1}", "\u00a0", "[" * 100_000, "9" * 5_000, "\x0b"]
+)
+def test_a_line_that_is_not_json_is_named_by_its_number(line: str) -> None:
+    """H-25."""
+    with pytest.raises(BadInput, match="line 3 is not JSON"):
+        decode(f"[1]\n\n{line}\n[2]\n".encode(), JSONLINES)
+
+
+def test_json_over_its_limit_is_refused_with_what_has_none() -> None:
+    """H-23: the body may be larger than what is read at once."""
+    rest = JSON_LIMIT - len(b"[[1]]")
+    assert decode(b"[[1]]" + b" " * rest, JSON).rows == [[1]]
+    with pytest.raises(PayloadTooLarge, match=r"32 MiB.*send application/jsonlines"):
+        decode(b"[[1]]" + b" " * (rest + 1), JSON)
+
+
+@given(VALUE, st.sampled_from([None, 1]), SPACES)
+def test_gentle_json_is_json(value: Any, indent: int | None, space: str) -> None:
+    text = space + json.dumps(value, indent=indent) + space
+    assert repr(json_blocks.loads(text)) == repr(json.loads(text))  # NaN equals nothing
+
+
+@given(VALUE, st.data())
+@example('{"a" 1}', None)
+@example('{"a";1}', None)
+@example("[1;2]", None)
+@example("{1: 2}", None)
+@example('{"a": [1 2]}', None)
+@example('{"a": [1], "a": [2]}', None)
+def test_json_that_someone_changed_is_the_same_to_both_readers(
+    value: Any, data: st.DataObject | None
+) -> None:
+    text = json.dumps(value) if data else value
+    if data:
+        start, end = (data.draw(st.integers(0, len(text))) for _ in "se")
+        text = (
+            text[:start] + data.draw(st.text('[]{},:"1 x\n\\', max_size=3)) + text[end:]
+        )
+    try:
+        expected = repr(json.loads(text))
+    except ValueError:
+        with pytest.raises(json.JSONDecodeError):
+            json_blocks.loads(text)
+    else:
+        assert repr(json_blocks.loads(text)) == expected
+
+
+@given(st.text('[]{},:"1e.-\n \\u0', max_size=12))
+def test_text_is_json_to_both_readers_or_to_none(text: str) -> None:
+    try:
+        expected = repr(json.loads(text))
+    except ValueError:
+        with pytest.raises(json.JSONDecodeError):
+            json_blocks.loads(text)
+    else:
+        assert repr(json_blocks.loads(text)) == expected
+
+
+@pytest.mark.parametrize("body", ['{"instances": [%s]}', "[%s]", '{"x": 1, "y": [%s]}'])
+def test_other_threads_run_while_json_is_read(body: str) -> None:
+    """H-13: `/ping` is answered; `json.loads` would let this thread count to one."""
+    text = body % ",".join(["[1.5, 2.5, 3.5]"] * 400_000)
+    done, turns = threading.Event(), itertools.count()
+
+    def wait() -> None:
+        while not done.wait(timeout=0.001):
+            next(turns)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    json_blocks.loads(text)
+    seen = next(turns)
+    done.set()
+    thread.join()
+    assert seen > 5
+
+
+@pytest.mark.parametrize("values", [[1, 2], ["a", None], [[0.5], [1.5]]])
+def test_json_lines_have_an_object_a_row(values: list[Any]) -> None:
+    """F-10: also for one output; it has the same name in every request."""
+    assert write_lines(one(values)) == [{"prediction": value} for value in values]
+    assert write_lines(named(label=values)) == [{"label": value} for value in values]
+    both = [{"a": value, "b": value} for value in values]
+    assert write_lines(named(a=values, b=values)) == both
+
+
+def test_nan_and_infinity_become_null_in_json_lines_at_any_depth() -> None:
+    """F-12."""
+    cells = [NAN, INFINITY, None, 1.0]
+    nulls = [None, None, None, 1.0]
+    assert write_lines(one(cells)) == [{"prediction": null} for null in nulls]
+    assert write_lines(one([{"score": cells}])) == [{"prediction": {"score": nulls}}]
+
+
+def test_an_answer_of_several_calls_is_one_list() -> None:
+    """More rows than one call writes, of one slice and of three."""
+    values = list(range(25_000))
+    assert write_json(one(values)) == values
+    assert write_json(one(values), one(values), one([1])) == [*values, *values, 1]
+    rows = [{"a": value, "b": value} for value in values]
+    assert write_json(named(a=values, b=values)) == rows

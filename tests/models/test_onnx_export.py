@@ -1,0 +1,222 @@
+"""ONNX answers what scikit-learn answers, or there is no ONNX."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from runtime.models import onnx_export, onnx_session
+from runtime.models.equivalence import Different
+from runtime.models.onnx_export import exported
+from runtime.tabular.rows import Rows
+from runtime.tabular.schema import Schema
+
+CANCER = load_breast_cancer(as_frame=True)
+DIABETES = load_diabetes(as_frame=True)
+X = CANCER.data.astype("float32")
+
+
+def described(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
+    """Give what model.json says of a model."""
+    classes = model.classes_.tolist() if hasattr(model, "classes_") else None
+    return {"columns": Schema.learn(rows).to_json(), "classes": classes}
+
+
+def converted(model: Any, rows: pd.DataFrame) -> Any:
+    """Give what answers in the place of a fitted model."""
+    description = described(model, rows)
+    return onnx_session.onnx(exported(model, description, rows)[0], description)
+
+
+def pets(n_rows: int = 300) -> tuple[pd.DataFrame, Any]:
+    """Give rows of text and numbers, some of them missing, and a label for each."""
+    chance = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "kind": chance.choice(np.array(["cat", "dog", None], object), n_rows),
+            "size": chance.normal(size=n_rows).astype("float32"),
+        }
+    ).astype({"kind": "str"})
+    rows.loc[::7, "size"] = np.nan
+    return rows, np.where(rows["kind"].eq("cat"), "yes", "no")
+
+
+def mixed(model: Any) -> Any:
+    """Give a pipeline for pets."""
+    return make_pipeline(
+        make_column_transformer(
+            (SimpleImputer(), ["size"]),
+            (OneHotEncoder(handle_unknown="ignore"), ["kind"]),
+        ),
+        model,
+    )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(SimpleImputer(), RandomForestClassifier(20, random_state=0)),
+    ],
+    ids=["linear", "forest"],
+)
+def test_a_classifier_of_numbers_is_equal(model: Any) -> None:
+    model.fit(X, CANCER.target)
+    fast = converted(model, X)
+    assert (fast.predict(X) == model.predict(X)).all()
+    assert np.abs(fast.predict_proba(X) - model.predict_proba(X)).max() < 1e-5
+    assert fast.classes_.tolist() == model.classes_.tolist()
+
+
+@pytest.mark.parametrize(
+    "model", [LinearRegression(), GradientBoostingRegressor()], ids=["linear", "trees"]
+)
+def test_a_regressor_is_equal(model: Any) -> None:
+    rows = DIABETES.data.astype("float32")
+    model.fit(rows, DIABETES.target)
+    fast = converted(model, rows)
+    assert np.allclose(fast.predict(rows), model.predict(rows), rtol=1e-5)
+
+
+def test_text_and_missing_values_are_equal_from_rows_and_from_a_frame() -> None:
+    rows, y = pets()
+    model = mixed(RandomForestClassifier(20, random_state=0)).fit(rows, y)
+    fast = converted(model, rows)
+    values = [[*rows["kind"]], [*rows["size"]]]
+    same = Rows(Schema.learn(rows), values)
+    for given in (rows, same):
+        assert (
+            np.abs(fast.predict_proba(given) - model.predict_proba(rows)).max() < 1e-5
+        )
+        assert (fast.predict(given) == model.predict(rows)).all()
+
+
+def test_a_forest_that_treats_missing_values_otherwise_is_not_kept() -> None:
+    model = RandomForestClassifier(20, random_state=0).fit(X, CANCER.target)
+    with pytest.raises(
+        Different, match=r"answers differ by 0\.\d+, for example to {.*nan"
+    ):
+        exported(model, described(model, X), X)
+
+
+def test_numbers_that_are_one_in_float32_are_found() -> None:
+    rows = pd.DataFrame({"a": [1e8 + 0.5, 1e8 + 1.5, 1e8 + 2.5, 1e8 + 3.5]})
+    model = LinearRegression().fit(rows, range(4))
+    with pytest.raises(Different, match="answers differ"):
+        exported(model, described(model, rows), rows)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(StandardScaler(), DecisionTreeRegressor()),
+        make_pipeline(SimpleImputer(), KNeighborsClassifier()),
+    ],
+    ids=["a scaler before a tree", "neighbours"],
+)
+def test_what_jumps_where_float32_rounds_is_refused(model: Any) -> None:
+    """Rows that are near a border are too rare to be found by comparing."""
+    model.fit(X, CANCER.target)
+    with pytest.raises(Different, match="is not the same in float32"):
+        exported(model, described(model, X), X)
+
+
+def test_a_classifier_without_probabilities_has_none_here() -> None:
+    """Its scores are no probabilities."""
+    model = make_pipeline(StandardScaler(), RidgeClassifier()).fit(X, CANCER.target)
+    fast = converted(model, X)
+    assert not hasattr(fast, "predict_proba")
+    assert fast.classes_.tolist() == [0, 1]
+    assert (fast.predict(X) == model.predict(X)).all()
+
+
+@pytest.mark.parametrize("classes", [[False, True], [1.0, 2.0], ["no", "yes"], [3, 7]])
+def test_labels_have_the_type_of_the_classes(classes: list[Any]) -> None:
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    model.fit(X, np.array(classes)[CANCER.target])
+    labels = converted(model, X).predict(X)
+    assert type(labels.tolist()[0]) is type(classes[0])
+    assert (labels == model.predict(X)).all()
+
+
+def test_several_numbers_a_row_are_so_here_too() -> None:
+    rows = DIABETES.data.astype("float32")
+    model = LinearRegression().fit(rows, rows.iloc[:, :2])
+    assert np.allclose(converted(model, rows).predict(rows), model.predict(rows))
+
+
+def test_small_targets_are_compared_by_their_range() -> None:
+    rows, y = DIABETES.data.astype("float32"), DIABETES.target * 1e-7
+    model = make_pipeline(SimpleImputer(), DecisionTreeRegressor()).fit(rows, y)
+    assert np.allclose(converted(model, rows).predict(rows), y, rtol=1e-5, atol=0)
+    raw = DecisionTreeRegressor(max_depth=3).fit(rows, y)
+    with pytest.raises(Different, match="answers differ"):  # where a cell is missing
+        exported(raw, described(raw, rows), rows)
+
+
+def test_numbers_that_are_categories_are_not_kept() -> None:
+    """skl2onnx makes 2 of 2.5, which is no category."""
+    rows = pd.DataFrame({"n": np.array([1, 2, 3] * 10, dtype="float32")})
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    model.fit(rows, [0, 1, 1] * 10)
+    with pytest.raises(Different, match="answers differ"):
+        exported(model, described(model, rows), rows)
+
+
+def test_text_that_spells_a_missing_value_is_none() -> None:
+    rows, y = pets()
+    model = mixed(LogisticRegression()).fit(rows, y)
+    odd = pd.DataFrame({"kind": ["nan", None], "size": np.ones(2, "float32")})
+    odd = odd.astype({"kind": "str"})
+    shares = model.predict_proba(odd)
+    assert abs(shares[0, 0] - shares[1, 0]) > 0.01
+    assert np.abs(converted(model, rows).predict_proba(odd) - shares).max() < 1e-5
+
+
+def test_integers_that_float32_rounds_are_found() -> None:
+    rows = pd.DataFrame({"customer": [2**24, 2**24 + 1, 3, 4]})
+    model = LinearRegression().fit(rows, [1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(Different, match="column 'customer' has integers beyond"):
+        exported(model, described(model, rows), rows)
+
+
+def test_trees_of_too_many_nodes_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_export, "MOST_NODES", 100)
+    forest = RandomForestClassifier(20).fit(X, CANCER.target)
+    with pytest.raises(Different, match=r"its trees have .* nodes, over 100"):
+        exported(make_pipeline(SimpleImputer(), forest), described(forest, X), X)
+
+
+def test_what_cannot_be_converted_says_so() -> None:
+    model = HistGradientBoostingClassifier(max_iter=2).fit(X, CANCER.target)
+    with pytest.raises(Exception, match="TreeEnsemble"):
+        exported(model, described(model, X), X)
+
+
+def test_a_column_that_the_model_needs_is_required_of_requests_too() -> None:
+    """H-73: ONNX would answer a row without it."""
+    model = LogisticRegression(max_iter=10_000).fit(X, CANCER.target)
+    _, required = exported(model, described(model, X), X)
+    assert required == [*X]
+
+
+def test_a_model_that_refuses_unseen_text_is_not_kept() -> None:
+    rows, y = pets()
+    strict = make_column_transformer((OneHotEncoder(), ["kind"]))
+    model = make_pipeline(strict, LogisticRegression()).fit(rows, y)
+    with pytest.raises(Different, match="it refuses what ONNX would answer"):
+        exported(model, described(model, rows), rows)

@@ -1,0 +1,197 @@
+"""ONNX Runtime answers where it may; else scikit-learn does, and nothing breaks."""
+
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from harness import ROOT, environment
+from runtime.errors import BadInput
+from runtime.models import artifact, export, onnx_session
+from runtime.models.onnx_session import Framed, OnnxClassifier
+from runtime.tabular.rows import Rows
+from runtime.tabular.schema import Schema
+
+FRAME = pd.DataFrame(
+    {
+        "size": np.array([1, 2, 3, np.nan, 5, 6], dtype="float32"),
+        "unused": np.array([0, 0, 0, 0, 0, 1], dtype="float32"),
+        "kind": pd.array(["cat", "dog", None, "cat", "cat", "dog"], dtype="str"),
+    }
+)
+SCHEMA = Schema.learn(FRAME)
+ROWS = Rows(SCHEMA, [[*FRAME[name]] for name in FRAME])
+
+
+def fitted() -> Any:
+    columns = make_column_transformer(
+        (SimpleImputer(), ["size"]),
+        (OneHotEncoder(handle_unknown="ignore"), ["kind"]),
+    )
+    model = make_pipeline(columns, LogisticRegression())
+    return model.fit(FRAME, [0, 1, 0, 0, 0, 1])
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Save and export a model, as the last steps of a job do."""
+    folder = tmp_path_factory.mktemp("exported")
+    columns = {"columns": SCHEMA.to_json(), "classes": [0, 1]}
+    artifact.save(folder, fitted(), columns)
+    export.export(folder, export.sample(FRAME), lambda: False)
+    return folder
+
+
+@pytest.fixture
+def model_dir(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "model"))
+
+
+def test_an_exported_model_is_answered_by_onnx_runtime(model_dir: Path) -> None:
+    slow, fast = artifact.load(model_dir), artifact.load(model_dir, fast=True)
+    assert isinstance(fast, OnnxClassifier)
+    assert fast.instant
+    assert fast.classes_.tolist() == slow.classes_.tolist()
+    rows: Any
+    for rows in (ROWS, FRAME):
+        assert fast.predict(rows).tolist() == slow.predict(FRAME).tolist()
+        shares = fast.predict_proba(rows)
+        assert np.allclose(shares, slow.predict_proba(FRAME), atol=1e-5)
+
+
+def test_without_being_asked_for_onnx_never_answers(model_dir: Path) -> None:
+    assert type(artifact.load(model_dir)) is type(fitted())
+
+
+def test_a_setting_turns_it_off(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MODEL_ENGINE", "scikit-learn")
+    assert by_scikit_learn(model_dir, caplog) == "MODEL_ENGINE=scikit-learn"
+
+
+def by_scikit_learn(model_dir: Path, caplog: pytest.LogCaptureFixture) -> str:
+    """Give the reason for which scikit-learn answers; it has to answer right."""
+    caplog.set_level(logging.INFO)
+    model = artifact.load(model_dir, fast=True)
+    assert isinstance(model, Framed)
+    for rows in (ROWS, FRAME):
+        assert (model.predict_proba(rows) == fitted().predict_proba(FRAME)).all()
+    assert model.classes_.tolist() == [0, 1]
+    (line,) = [m for m in caplog.messages if m.startswith("scikit-learn answers")]
+    return line.partition(": ")[2]
+
+
+def without_onnx(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+
+
+def of_another_model(folder: Path) -> None:
+    """Change the estimator's file, as one that was trained again would."""
+    with (folder / "model.joblib").open("ab") as file:
+        file.write(b"\n")
+
+
+def cut(folder: Path) -> None:
+    content = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(content[: len(content) // 2])
+
+
+def empty(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(b"")
+
+
+def without_description(folder: Path) -> None:
+    (folder / "model.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (without_onnx, "ONNX answers the same, to 1e-05"),
+        (of_another_model, "model.onnx was made of another model.joblib"),
+        (without_description, "model.onnx was made of another model.joblib"),
+        (cut, "model.onnx cannot be loaded: "),
+        (empty, "model.onnx cannot be loaded: "),
+    ],
+)
+def test_where_onnx_cannot_be_trusted_scikit_learn_answers(
+    model_dir: Path,
+    caplog: pytest.LogCaptureFixture,
+    harm: Callable[[Path], None],
+    reason: str,
+) -> None:
+    harm(model_dir)
+    assert by_scikit_learn(model_dir, caplog).startswith(reason)
+
+
+@pytest.mark.parametrize("kind", [list, pd.Series, lambda v: np.array(v, object)])
+def test_missing_text_and_its_spelling_are_told_apart(kind: Any) -> None:
+    """skl2onnx spells a missing category `nan`."""
+    found = onnx_session.texts(kind(["cat", np.nan, "nan"]))
+    assert found.tolist() == [["cat"], ["nan"], ["\0nan"]]
+
+
+def test_a_number_beyond_float32_is_refused_with_its_row() -> None:
+    with pytest.raises(BadInput, match=r"beyond 3\.4e38") as caught:
+        onnx_session.single([[1.0, 2.0], [3.0, -1e39]])
+    assert caught.value.problems[0].row == 2
+
+
+SERVED = """
+import sys
+from io import BytesIO
+from pathlib import Path
+from runtime.serving.prediction import Answer
+from runtime import load
+from runtime.models.served import ServedModel
+from runtime.serving.reading import Asked, Policy
+from runtime.observability.logs import RequestRecord
+
+class Predictor:
+    frame = False
+
+    def __init__(self, model_dir):
+        self.model = load(model_dir, fast=True)
+
+    def predict(self, rows):
+        return self.model.predict(rows)
+
+model = ServedModel.load(Path(sys.argv[1]), Predictor)
+model.warm_up()
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+body = BytesIO(b"1.5,0,cat\\n,0,NA\\n" * 10_000)
+answer = Answer(model, Policy(), Asked("text/csv"), body, RequestRecord("id"))
+while not answer.advance():
+    pass
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_a_predictor_without_frames_imports_no_pandas_and_no_scikit_learn(
+    model_dir: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SERVED, model_dir],
+        cwd=ROOT / "model",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    at_start, after_many_rows = (set(line.split()) for line in done.stdout.splitlines())
+    assert "onnxruntime" in at_start
+    assert not at_start & {"pandas", "sklearn", "joblib", "scipy", "pyarrow"}
+    assert not after_many_rows & {"pandas", "sklearn", "joblib", "scipy"}

@@ -1,0 +1,343 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import runtime
+from runtime.errors import Error, ModelError
+from runtime.models import artifact
+from runtime.models.served import ServedModel
+from runtime.models.validate import check, required
+from runtime.tabular.schema import Schema
+
+ROWS = b"1,a\n2,b\n3,c\n"
+TYPES = Schema.learn(pd.DataFrame({"n": [1, 2], "s": ["a", "b"]}))
+
+
+class RowByRow:
+    """A model that treats each row by itself."""
+
+    schema = TYPES
+
+    def __init__(self, model_dir: Path) -> None:
+        self.model_dir = model_dir
+
+    def predict(self, rows: Any) -> Any:
+        """Double the number."""
+        return rows["n"] * 2
+
+
+class Ranking(RowByRow):
+    """A model whose answer for a row depends on the other rows."""
+
+    def predict(self, rows: Any) -> Any:
+        """Rank the number among the others, the highest first."""
+        return rows["n"].rank(ascending=False)
+
+
+def made(kind: type[RowByRow]) -> ServedModel:
+    return ServedModel(kind(Path()), None)
+
+
+def refused(kind: type[RowByRow], body: bytes = ROWS) -> str:
+    with pytest.raises(ModelError) as failed:
+        check(made(kind), body)
+    return str(failed.value)
+
+
+def test_a_model_that_treats_each_row_by_itself_passes() -> None:
+    check(made(RowByRow), ROWS)
+
+
+def test_a_model_that_depends_on_its_neighbours_is_refused_with_the_repair() -> None:
+    assert refused(Ranking) == (
+        "row 1 gets prediction 1.0 alone, but 3.0 among other rows: let predict treat "
+        "each row by itself, or set batchable = False in Predictor"
+    )
+
+
+def test_a_model_that_depends_on_its_neighbours_passes_if_it_says_so() -> None:
+    class Honest(Ranking):
+        batchable = False
+
+    check(made(Honest), ROWS)
+
+
+def test_one_row_has_no_neighbours() -> None:
+    check(made(Ranking), b"1,a\n")
+
+
+@pytest.mark.parametrize(
+    ("among", "alone"),
+    [
+        ("a", "b"),
+        (0.5, 0.50001),
+        (None, "a"),
+        ([0.5, 0.5], [0.5, 0.6]),
+        (["a"], ["b"]),
+        (["a"], ["a", "b"]),
+        ([0.5], [0.5, 0.5]),
+        ([0.5, 0.5], [0.5, 0.5, 0.5]),
+        ({"score": 1}, {"score": 2}),
+    ],
+    ids=[
+        "text",
+        "numbers",
+        "nothing",
+        "lists",
+        "lists of text",
+        "longer lists of text",
+        "a longer list",
+        "lists of two lengths",
+        "objects",
+    ],
+)
+def test_an_answer_of_any_kind_that_differs_is_refused(among: Any, alone: Any) -> None:
+    class Fickle(RowByRow):
+        def predict(self, rows: Any) -> Any:
+            return [alone] if len(rows) == 1 else [among] * len(rows)
+
+    assert "set batchable = False" in refused(Fickle)
+
+
+@pytest.mark.parametrize(
+    ("among", "alone"),
+    [
+        (0.5, 0.5 + 1e-12),
+        (float("nan"), float("nan")),
+        ([0.1, 0.9], [0.1 + 1e-12, 0.9]),
+        ("a", "a"),
+        (None, None),
+        (["a", "b"], ["a", "b"]),
+        ([["a", 1], ["b"]], [["a", 1], ["b"]]),
+        ({"score": [0.5]}, {"score": [0.5]}),
+    ],
+    ids=[
+        "the order of a sum",
+        "NaN",
+        "lists of numbers",
+        "text",
+        "nothing",
+        "lists of text",
+        "lists in lists",
+        "objects",
+    ],
+)
+def test_an_answer_of_any_kind_that_is_the_same_passes(among: Any, alone: Any) -> None:
+    class Steady(RowByRow):
+        def predict(self, rows: Any) -> Any:
+            return [alone] if len(rows) == 1 else [among] * len(rows)
+
+    check(made(Steady), ROWS)
+
+
+def test_only_the_output_that_differs_is_named() -> None:
+    class Mixed(RowByRow):
+        def predict(self, rows: Any) -> Any:
+            return {"label": rows["s"], "rank": rows["n"].rank()}
+
+    assert refused(Mixed).startswith("row 2 gets rank 1.0 alone, but 2.0 among")
+
+
+def test_a_wrong_number_of_answers_is_refused() -> None:
+    class Short(RowByRow):
+        def predict(self, rows: Any) -> Any:
+            return rows["n"].head(1)
+
+    with pytest.raises(Error):
+        check(made(Short), ROWS)
+
+
+def test_without_rows_the_warm_up_row_is_what_is_predicted() -> None:
+    class Spying(RowByRow):
+        seen: list[int] = []  # noqa: RUF012 -- of one test
+
+        def predict(self, rows: Any) -> Any:
+            self.seen.append(len(rows))
+            return rows["n"]
+
+    check(made(Spying), b"")
+    assert Spying.seen == [1]
+
+
+def test_rows_that_only_the_owner_can_decode_are_not_predicted() -> None:
+    class Images(RowByRow):
+        schema = None  # type: ignore[assignment]  # no check of the rows
+
+        def decode(self, body: bytes, media_type: str) -> Any:
+            raise AssertionError(body, media_type)
+
+    check(made(Images), ROWS)
+
+
+def test_a_column_without_which_the_model_fails_is_required() -> None:
+    """H-25, H-73: a request that lacks its value is the caller's fault."""
+
+    class Half(RowByRow):
+        schema = Schema.learn(pd.DataFrame({"n": [1, 2], "s": ["a", "b"]}))
+
+        def predict(self, rows: Any) -> Any:
+            """Do without text, not without the number."""
+            return [int(number) for number in rows["n"]]
+
+    assert required(made(Half)) == ["n"]
+    assert required(made(RowByRow)) == []
+
+
+PREDICTOR = """
+from runtime import load
+
+class Predictor:
+    def __init__(self, model_dir):
+        self.model = load(model_dir)
+
+    def predict(self, rows):
+        return self.model.predict(rows)
+"""
+OWN_JOBLIB = PREDICTOR.replace(
+    "load(model_dir)", '__import__("joblib").load(model_dir / "model.joblib")'
+)
+BROKEN = PREDICTOR.replace("self.model.predict(rows)", "1 / 0")
+MODEL = """
+class Doubling:
+    def predict(self, rows):
+        return rows["n"] * 2
+"""
+TRAIN = """
+import pandas as pd
+from pydantic import BaseModel
+from runtime import run
+{model}
+class Hyperparameters(BaseModel):
+    pass
+
+def train(job):
+    job.save(Doubling(), pd.DataFrame({{"n": [1, 2], "s": ["a", "b"]}}))
+
+if __name__ == "__main__":
+    run(train, Hyperparameters)
+"""
+
+
+def program(folder: Path, **files: str) -> Path:
+    """Lay out the owner's files beside a copy of the runtime."""
+    model = folder / "program"
+    shutil.copytree(Path(runtime.__file__).parent, model / "runtime")
+    for name, text in files.items():
+        (model / name.replace("_py", ".py")).write_text(text)
+    return model
+
+
+def run(command: list[str], model: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=model,
+        env={"SAGEMAKER_BASE_DIR": str(model.parent / "ml")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("predictor", [PREDICTOR, OWN_JOBLIB], ids=["load", "joblib"])
+def test_a_class_that_was_pickled_in_train_is_named_with_the_repair(
+    tmp_path: Path, predictor: str
+) -> None:
+    """T-40: the first line of the failure file is what SageMaker shows."""
+    model = program(tmp_path, predictor_py=predictor, train=TRAIN.format(model=MODEL))
+    done = run(["train"], model)
+    assert done.returncode == 1
+    assert (tmp_path / "ml/output/failure").read_text() == (
+        "AlgorithmError: Doubling is defined in train, where no other program finds "
+        "it: move it to a module beside train, say features.py, and "
+        "`from features import Doubling`"
+    )
+    assert list((tmp_path / "ml/model").iterdir()) == []
+
+
+def test_a_class_in_a_module_beside_train_passes(tmp_path: Path) -> None:
+    model = program(
+        tmp_path,
+        predictor_py=PREDICTOR,
+        features_py=MODEL,
+        train=TRAIN.format(model="from features import Doubling"),
+    )
+    done = run(["train"], model)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "ml/output/failure").exists()
+    assert (tmp_path / "ml/model/model.joblib").exists()
+
+
+def checked(model: Path) -> subprocess.CompletedProcess[str]:
+    folder, rows = model.parent / "model", model.parent / "rows.csv"
+    rows.write_bytes(ROWS)
+    command = [
+        "-m",
+        "runtime.models.validate",
+        "predictor:Predictor",
+        str(folder),
+        str(rows),
+    ]
+    return run(command, model)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Make a program that can be served, and its model folder."""
+    artifact.save(tmp_path / "model", 2, {"columns": TYPES.to_json()})
+    doubling = PREDICTOR.replace("self.model.predict(rows)", 'rows["n"] * self.model')
+    return program(tmp_path, predictor_py=doubling)
+
+
+def test_a_folder_that_can_be_served_ends_with_0_and_without_a_word(
+    saved: Path,
+) -> None:
+    done = checked(saved)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_fails_ends_with_1_and_a_sentence_on_the_last_line(saved: Path) -> None:
+    (saved / "predictor.py").write_text(BROKEN)
+    done = checked(saved)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "predict failed in a fresh process: ZeroDivisionError: division by zero"
+    )
+    assert "Traceback" in done.stderr
+
+
+def test_a_corrupt_model_is_named_on_the_last_line(saved: Path) -> None:
+    file = saved.parent / "model/model.joblib"
+    file.write_bytes(b"")
+    last = checked(saved).stderr.splitlines()[-1]
+    assert last.startswith(f"the saved model cannot be served: cannot load {file}: ")
+
+
+def test_a_model_that_depends_on_its_neighbours_is_told_on_the_last_line(
+    saved: Path,
+) -> None:
+    ranking = PREDICTOR.replace("self.model.predict(rows)", 'rows["n"].rank()')
+    (saved / "predictor.py").write_text(ranking)
+    done = checked(saved)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("set batchable = False in Predictor")
+
+
+def test_what_the_model_requires_is_written_into_its_description(saved: Path) -> None:
+    """H-25: nothing else in it changes."""
+    folder = saved.parent / "model"
+    before = artifact.describe(folder)
+    whole = PREDICTOR.replace("self.model.predict(rows)", 'rows["n"].map(int)')
+    (saved / "predictor.py").write_text(whole)
+    done = checked(saved)
+    assert (done.returncode, done.stderr) == (0, "")
+    after = artifact.describe(folder)
+    assert before is not None
+    assert after is not None
+    assert [column["required"] for column in after["columns"]] == [True, False]
+    assert {**after, "columns": 0} == {**before, "columns": 0}

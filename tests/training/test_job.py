@@ -1,0 +1,171 @@
+"""What `train` is handed: a job over folders, as in a notebook."""
+
+import json
+import math
+import re
+import subprocess
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import pytest
+from pydantic import BaseModel
+from sklearn.dummy import DummyRegressor
+
+from runtime import Job
+from runtime.errors import ClientError
+from runtime.models import artifact
+
+X = pd.DataFrame({"size": [1.0, 2.0]})
+
+
+class Hyperparameters(BaseModel):
+    """What the owner declares."""
+
+    rounds: int = 1
+
+
+def job(base_dir: Path, rounds: int = 1) -> Job[Hyperparameters]:
+    """Give a job, as it is at each start."""
+    return Job(base_dir, Hyperparameters(rounds=rounds))
+
+
+def config(base_dir: Path, name: str, content: object) -> None:
+    (base_dir / "input/config" / name).write_text(json.dumps(content))
+
+
+def test_a_metric_is_one_line_that_a_definition_of_sagemaker_finds(
+    base_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """T-52."""
+    made = job(base_dir)
+    made.metric("validation:rmse", 1.25e-7)
+    line = capsys.readouterr().out
+    assert re.search(r"validation:rmse=([0-9\.eE+-]+);\n", line)
+    assert made.metrics == {"validation:rmse": 1.25e-7}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_metric_that_no_tuning_job_can_read_is_refused(
+    base_dir: Path, value: float
+) -> None:
+    """T-52, T-53."""
+    with pytest.raises(ValueError, match="metric 'loss' is"):
+        job(base_dir).metric("loss", value)
+
+
+def test_a_job_that_is_started_anew_goes_on_where_it_was(base_dir: Path) -> None:
+    """T-45, T-47, T-49: in the folder that SageMaker fills before the start."""
+    (base_dir / "checkpoints").mkdir()
+    assert job(base_dir).restore() == (None, None)
+    job(base_dir).checkpoint({"round": 1}, "model", X)
+    assert [f.name for f in (base_dir / "checkpoints").iterdir()] == [
+        "localhost-000001.zip"
+    ]
+    assert job(base_dir).restore() == ({"round": 1}, "model")
+    assert job(base_dir, rounds=2).restore() == (None, None)
+
+
+def test_the_folder_of_checkpoints_may_be_another(base_dir: Path) -> None:
+    """T-45: `LocalPath` of CheckpointConfig."""
+    config(base_dir, "checkpointconfig.json", {"LocalPath": f"{base_dir}/mine"})
+    for name in ("mine", "checkpoints"):
+        (base_dir / name).mkdir()
+    job(base_dir).checkpoint(1)
+    assert len(list((base_dir / "mine").iterdir())) == 1
+    assert not list((base_dir / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"LocalPath": None}, "{"])
+def test_what_a_private_file_says_is_no_condition(
+    base_dir: Path, content: object
+) -> None:
+    """T-26: where it is not as expected, the folder is the default one."""
+    config(base_dir, "checkpointconfig.json", content)
+    (base_dir / "checkpoints").mkdir()
+    job(base_dir).checkpoint(1)
+    assert job(base_dir).restore() == (1, None)
+
+
+def test_without_a_folder_checkpoints_end_with_their_job(base_dir: Path) -> None:
+    """T-45, T-50: nothing is left for a job that did not ask for them."""
+    made = job(base_dir)
+    made.checkpoint(1, "model", X)
+    assert made.restore() == (1, "model")
+    scratch = made.checkpoints.folder
+    assert job(base_dir).restore() == (None, None)
+    assert base_dir not in scratch.parents
+    del made  # and at the end of the process
+    assert not scratch.exists()
+
+
+def test_a_checkpoint_with_a_model_needs_its_columns(base_dir: Path) -> None:
+    """T-43: without them the model of a stopped job could not be served."""
+    with pytest.raises(TypeError, match="needs the X"):
+        job(base_dir).checkpoint(1, "model")
+
+
+def test_rows_of_a_checkpoint_do_not_check_another_model(base_dir: Path) -> None:
+    made = job(base_dir)
+    made.checkpoint(1, "model", X)
+    made.save("another", pd.DataFrame({"colour": ["red"]}))
+    assert made.held_out is not None
+    assert list(made.held_out) == ["colour"]
+
+
+@pytest.mark.parametrize(("host", "saves"), [("algo-1", True), ("algo-2", False)])
+def test_only_the_first_host_saves(base_dir: Path, host: str, *, saves: bool) -> None:
+    """T-21, T-36, T-37, T-38: the folders of all hosts become one archive."""
+    resources = {"current_host": host, "hosts": ["algo-1", "algo-2"]}
+    config(base_dir, "resourceconfig.json", resources)
+    made = job(base_dir)
+    made.evaluate(DummyRegressor().fit(X, [1.0, 2.0]), X, pd.Series([1.0, 2.0]))
+    made.save("model", X)
+    assert made.saved.is_set()
+    assert made.held_out is not None
+    assert (base_dir / "model/model.joblib").exists() is saves
+    assert (base_dir / "output/data/evaluation.json").exists() is saves
+
+
+def earlier(base_dir: Path) -> Path:
+    """Make the channel `model`, as it lies in S3. Returns: its archive."""
+    artifact.save(base_dir / "earlier", "earlier", {"columns": []})
+    archive = base_dir / "input/data/model/model.tar.gz"
+    archive.parent.mkdir()
+    command = ["tar", "-C", str(base_dir / "earlier"), "-czf", str(archive), "."]
+    subprocess.run(command, check=True)
+    return archive
+
+
+def test_the_channel_model_holds_the_model_of_an_earlier_job(base_dir: Path) -> None:
+    """T-19, T-48."""
+    assert job(base_dir).previous_model() is None
+    earlier(base_dir)
+    assert job(base_dir).previous_model() == "earlier"
+    assert "model" in job(base_dir).channels
+
+
+def test_an_earlier_model_that_is_torn_is_the_callers_to_repair(
+    base_dir: Path,
+) -> None:
+    """T-40, T-48."""
+    archive = earlier(base_dir)
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(ClientError, match=f"^channel 'model': cannot unpack {archive}"):
+        job(base_dir).previous_model()
+
+
+def test_an_earlier_model_is_not_read_from_an_empty_channel(base_dir: Path) -> None:
+    """T-34, T-48."""
+    (base_dir / "input/data/model").mkdir()
+    with pytest.raises(ClientError, match=r"^channel 'model': no model\.joblib in"):
+        job(base_dir).previous_model()
+
+
+def test_a_notebook_has_a_job_too(base_dir: Path) -> None:
+    """T-09, T-10: no file of SageMaker's is there, and none is needed."""
+    made = Job(base_dir / "new", Hyperparameters())
+    made.checkpoint({"round": 1}, "model", X)
+    made.save("model", X)
+    assert joblib.load(base_dir / "new/model/model.joblib") == "model"
+    assert not made.stopping
