@@ -13,14 +13,15 @@ from starlette.exceptions import HTTPException
 
 from predictor import Predictor
 from runtime.errors import ModelError
-from runtime.models.served import ServedModel, import_first, unthreaded
+from runtime.models.served import ServedModel
+from runtime.server.preload import import_first, unthreaded
 from runtime.observability.logs import RequestLog, clean_id
 from runtime.observability.metrics import Metrics
-from runtime.observability.stdout import capture_prints
 from runtime.server import worker
 from runtime.server.gunicorn_app import budget, metrics_dir, warmed
-from runtime.serving.endpoint import Invocations
-from runtime.serving.exchange import Receive, Scope, Send
+from runtime.serving.admission import Admission
+from runtime.serving.endpoint import Endpoint
+from starlette.types import Receive, Scope, Send
 from runtime.serving.executor import Executor
 from runtime.serving.openapi import document
 from runtime.settings import Settings
@@ -59,6 +60,7 @@ def create() -> Front:
                 settings.model_dir,
                 Predictor,
                 settings.version_check,
+                settings.engine,
                 outputs=settings.outputs,
                 closed=settings.unseen == "refuse",
             )
@@ -86,16 +88,18 @@ def app_of(model: ServedModel, settings: Settings) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Give a worker its lane, and look after it."""
     model, settings = app.state.model, app.state.settings
-    capture_prints()
     sys.setswitchinterval(0.001)  # seconds that `/ping` waits for code that computes
     requests, counters = RequestLog(settings.log_requests), Metrics(metrics_dir)
     memory = budget.body_memory
-    lane = Executor(budget.threads, settings.queue, memory, settings.deadline)
+    executor = Executor(budget.threads, settings.deadline)
+    admission = Admission(settings.queue, memory)
     app.state.metrics = counters
-    invocations = Invocations(model, settings, lane, requests, counters)
+    invocations = Endpoint(model, settings, executor, admission, requests, counters)
     app.state.invocations = invocations  # for `Front`; the router knows the 405
     app.router.add_route("/invocations", invocations, methods=["POST"])  # type: ignore[arg-type]
-    life = worker.live(lane, model, requests, counters, invocations.sweep)
+    life = worker.live(
+        executor, admission, model, requests, counters, invocations.sweep
+    )
     task = asyncio.create_task(life)
     yield
     task.cancel()
@@ -105,7 +109,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def ping(request: Request) -> Response:
     """Answer 200 once the model has answered the warm-up row, else 503 (H-13)."""
-    healthy = warmed[0] and request.app.state.model.healthy()
+    healthy = warmed[0] and request.app.state.model.owner.healthy()
     return Response(status_code=200 if healthy else 503)
 
 

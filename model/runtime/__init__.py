@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runtime.data import split_target
     from runtime.errors import BadInput, ClientError, Problem
-    from runtime.models.artifact import load
+    from runtime.models.engine import load
     from runtime.tabular.rows import Rows
     from runtime.training.job import Job, run
 
@@ -39,7 +39,7 @@ _HOMES = {
     "Job": "runtime.training.job",
     "Problem": "runtime.errors",
     "Rows": "runtime.tabular.rows",
-    "load": "runtime.models.artifact",
+    "load": "runtime.models.engine",
     "run": "runtime.training.job",
     "split_target": "runtime.data",
 }

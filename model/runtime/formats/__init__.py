@@ -123,6 +123,28 @@ def encode(slices: Iterable[Outputs], media_type: str) -> Iterator[bytes]:
     return FORMATS[media_type].encode(slices)
 
 
+class Encoder:
+    """Writes an answer slice by slice."""
+
+    def __init__(self, media_type: str) -> None:
+        self._media_type = media_type
+        self._slices: list[Outputs] = []
+
+    def write(self, outputs: Outputs) -> bytes:
+        """Write the answer to a slice."""
+        self._slices.append(outputs)
+        return b""
+
+    def end(self) -> bytes:
+        """Write what follows the last slice."""
+        return b"".join(encode(iter(self._slices), self._media_type))
+
+
+def encoder(media_type: str) -> Encoder:
+    """Give what writes an answer in one of FORMATS."""
+    return Encoder(media_type)
+
+
 def _refuse_blank(body: IO[bytes]) -> None:
     body.seek(0)
     chunk = body.read(2**10).removeprefix(BOM_UTF8)

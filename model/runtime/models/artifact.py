@@ -5,6 +5,7 @@ then there is one pickle of any name and no model.json.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import platform
@@ -21,6 +22,8 @@ from runtime.errors import ModelError
 
 ESTIMATOR = "model.joblib"
 DESCRIPTION = "model.json"
+ONNX = "model.onnx"
+ONNX_NOTE, ONNX_ORIGIN = "onnx", "onnx_of"  # what model.json says of it
 ARCHIVE = "model.tar.gz"
 PICKLES = (".joblib", ".pkl", ".pickle")
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
@@ -45,16 +48,11 @@ def save(model_dir: Path, model: Any, description: dict[str, Any]) -> None:
         write(model_dir / name, content)
 
 
-def load(model_dir: Path, *, fast: bool = False) -> Any:
+def load(model_dir: Path) -> Any:
     """Load the fitted estimator: model.joblib, else the one pickle in the folder.
 
-    With `fast` it is what `runtime.models.onnx_session` has for it: the same answers, in a fraction
-    of the time, from `Rows` or a DataFrame. Raises: ModelError, which names the file.
+    Raises: ModelError, which names the file.
     """
-    if fast:
-        from runtime.models import onnx_session  # noqa: PLC0415 -- which is made of this module
-
-        return onnx_session.load(model_dir)
     import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
 
     file = _estimator(model_dir)
@@ -99,6 +97,20 @@ def describe_again(model_dir: Path, **changes: Any) -> None:
     whole = {**(describe(model_dir) or {}), **changes}
     text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
     write(model_dir / DESCRIPTION, lambda file: file.write(text.encode()))
+
+
+def origin(model_dir: Path) -> str:
+    """Give the SHA-256 of model.joblib: model.json has that of what was converted."""
+    file = model_dir / ESTIMATOR
+    if not file.exists():
+        return ""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_changed(model_dir: Path, description: dict[str, Any]) -> bool:
+    """Say whether model.onnx was made of another model.joblib than lies beside it."""
+    return bool(description.get(ONNX_ORIGIN) != origin(model_dir))
 
 
 def version_skew(description: dict[str, Any]) -> str | None:

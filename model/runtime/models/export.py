@@ -40,18 +40,18 @@ def export(
     try:
         with tempfile.TemporaryDirectory() as folder:
             notes = _notes(model_dir, rows, Path(folder), is_stopping)
-            _keep(model_dir, notes, Path(folder, onnx_session.MODEL))
+            _keep(model_dir, notes, Path(folder, artifact.ONNX))
     except (OSError, ValueError) as exc:  # a full disk, say
-        notes = {onnx_session.NOTE: f"no ONNX: {exc}"}
-    print(notes[onnx_session.NOTE])
+        notes = {artifact.ONNX_NOTE: f"no ONNX: {exc}"}
+    print(notes[artifact.ONNX_NOTE])
 
 
 def _keep(model_dir: Path, notes: dict[str, Any], made: Path) -> None:
-    if onnx_session.ORIGIN in notes:
+    if artifact.ONNX_ORIGIN in notes:
         content = made.read_bytes()
-        artifact.write(model_dir / onnx_session.MODEL, lambda file: file.write(content))
+        artifact.write(model_dir / artifact.ONNX, lambda file: file.write(content))
     else:  # nor that of an earlier job in this folder
-        (model_dir / onnx_session.MODEL).unlink(missing_ok=True)
+        (model_dir / artifact.ONNX).unlink(missing_ok=True)
     artifact.describe_again(model_dir, **notes)
 
 
@@ -60,7 +60,7 @@ def _notes(
 ) -> dict[str, Any]:
     """Give what model.json will say: where a conversion has ended, that says it."""
     if absent := [name for name in NEEDED if find_spec(name) is None]:
-        return {onnx_session.NOTE: f"no ONNX: {absent[0]} is not installed"}
+        return {artifact.ONNX_NOTE: f"no ONNX: {absent[0]} is not installed"}
     joblib.dump(rows, folder / ROWS)
     status = _run([str(model_dir), str(folder)], is_stopping)
     if status == 0:
@@ -69,7 +69,7 @@ def _notes(
     why = f"the conversion ended with status {status}"
     if status is None:
         why = "the job is stopping" if is_stopping() else f"it took over {SECONDS} s"
-    return {onnx_session.NOTE: f"no ONNX: {why}"}
+    return {artifact.ONNX_NOTE: f"no ONNX: {why}"}
 
 
 def _run(arguments: list[str], is_stopping: Callable[[], bool]) -> int | None:

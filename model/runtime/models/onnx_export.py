@@ -52,7 +52,7 @@ def exported(
     refuse_integers(rows)
     columns = Schema.from_json(description["columns"]).columns
     content = converted(model, columns)
-    fast = onnx_session.onnx(content, description)
+    fast = onnx_session.load(content, description)
     return content, Comparison(model, fast, rows, columns).run()
 
 
@@ -132,16 +132,16 @@ def main(model_dir: Path, folder: Path) -> None:
     try:
         content, names = exported(artifact.load(model_dir), description, rows)
     except Different as exc:
-        notes[onnx_session.NOTE] = f"no ONNX: {exc}"
+        notes[artifact.ONNX_NOTE] = f"no ONNX: {exc}"
     except Exception as exc:  # noqa: BLE001 -- the converter's, of any kind
         first = str(exc).strip().partition("\n")[0][:200]
-        notes[onnx_session.NOTE] = f"no ONNX: {type(exc).__name__}: {first}"
+        notes[artifact.ONNX_NOTE] = f"no ONNX: {type(exc).__name__}: {first}"
     else:
         schema = Schema.from_json(description["columns"]).requiring(names)
-        notes[onnx_session.NOTE] = f"ONNX answers the same, to {TOLERANCE:g}"
-        notes[onnx_session.ORIGIN] = onnx_session.origin(model_dir)
+        notes[artifact.ONNX_NOTE] = f"ONNX answers the same, to {TOLERANCE:g}"
+        notes[artifact.ONNX_ORIGIN] = artifact.origin(model_dir)
         notes["columns"] = schema.to_json()
-        (folder / onnx_session.MODEL).write_bytes(content)
+        (folder / artifact.ONNX).write_bytes(content)
     (folder / NOTES).write_text(json.dumps(notes))
 
 

@@ -1,76 +1,24 @@
-"""The fast engine: ONNX Runtime's answers in the place of a fitted estimator's.
+"""ONNX Runtime's answers in the place of a fitted estimator's.
 
-A job writes `model.onnx` only where it has found the same answers (`runtime.models.export`). A
-call takes some microseconds, where a pipeline of scikit-learn's takes milliseconds.
+A call takes some microseconds, where a pipeline of scikit-learn's takes milliseconds. A
+job writes `model.onnx` only where it has found the same answers (`onnx_export`).
 """
 
-import hashlib
-import logging
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from runtime.errors import BadInput
-from runtime.models import artifact
-from runtime.settings import Settings
 from runtime.tabular.column import Column
-from runtime.tabular.rows import Rows
 
-log = logging.getLogger("serve")
-MODEL = "model.onnx"
-NOTE, ORIGIN = "onnx", "onnx_of"  # what model.json says of it
 MATRIX = "X"  # name of the one input of a model of numbers
 MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category
 _SPELT = "\0nan"  # what takes the place of that text
 
 
-def load(model_dir: Path) -> Any:
-    """Load what answers fastest: model.onnx, else the estimator; each takes `Rows`.
-
-    Raises: ModelError.
-    """
-    description = artifact.describe(model_dir) or {}
-    why_not = _hindrance(model_dir, description)
-    if not why_not:
-        try:
-            return onnx(model_dir / MODEL, description)
-        except Exception as exc:  # noqa: BLE001 -- ONNX Runtime's, of many kinds
-            why_not = f"{MODEL} cannot be loaded: {exc}"
-    log.info("scikit-learn answers, not ONNX: %s", why_not)
-    return Framed(artifact.load(model_dir))
-
-
-def is_wanted(model_dir: Path) -> bool:
-    """Say whether `load` would try model.onnx."""
-    return not _hindrance(model_dir, None)
-
-
-def _hindrance(model_dir: Path, description: dict[str, Any] | None) -> str:
-    """Say why ONNX does not answer; nothing where it does."""
-    if Settings.read().engine != "onnx":
-        return "MODEL_ENGINE=scikit-learn"
-    if not (model_dir / MODEL).exists():
-        return str((description or {}).get(NOTE, f"there is no {MODEL}"))
-    if find_spec("onnxruntime") is None:
-        return "onnxruntime is not installed"
-    if description is not None and description.get(ORIGIN) != origin(model_dir):
-        return f"{MODEL} was made of another {artifact.ESTIMATOR}"
-    return ""
-
-
-def origin(model_dir: Path) -> str:
-    """Give the SHA-256 of model.joblib: model.json has that of what was converted."""
-    file = model_dir / artifact.ESTIMATOR
-    if not file.exists():
-        return ""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def onnx(model: Path | bytes, description: dict[str, Any]) -> "Onnx":
+def load(model: Path | bytes, description: dict[str, Any]) -> "Onnx":
     """Load model.onnx, or its content, as model.json describes it."""
     import onnxruntime  # noqa: PLC0415 -- the image may do without
 
@@ -142,27 +90,6 @@ class OnnxClassifier(OnnxLabels):
     def predict_proba(self, rows: Mapping[Any, Any]) -> Any:
         """Give the share of each class, `(n_rows, n_classes)`. Raises: BadInput."""
         return self._run(rows, 1)
-
-
-class Framed:
-    """A fitted estimator whose methods take `Rows` in the place of a DataFrame."""
-
-    def __init__(self, estimator: Any) -> None:
-        """Stand before an estimator: all that it has is here."""
-        self._estimator = estimator
-
-    def __getattr__(self, name: str) -> Any:
-        """Give what the estimator has."""
-        found = getattr(self._estimator, name)
-        return _framed(found) if callable(found) else found
-
-
-def _framed(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(rows: Any, *args: Any, **kwargs: Any) -> Any:
-        rows = rows.frame() if isinstance(rows, Rows) else rows
-        return method(rows, *args, **kwargs)
-
-    return call
 
 
 def texts(values: Any) -> Any:

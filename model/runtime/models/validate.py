@@ -33,20 +33,20 @@ def check(model: ServedModel, body: bytes) -> None:
 
     Raises: Error.
     """
-    model.start()
+    model.owner.start()
     model.warm_up()
-    if not body or hasattr(model.predictor, "decode"):
+    if not body or model.owner.decode:
         return
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
     schema = model.schema or found_in(table)
     values = schema.values(table)
-    together = model.predict(model.rows(schema, values), EVERY)
+    together = model.predict(model.rows(values, schema)).outputs(EVERY)
     for name in (formats.JSON, formats.CSV):
         list(formats.encode([together], name))
-    if model.batchable:
+    if model.owner.batchable:
         for number in range(len(table.rows)):
-            row = model.rows(schema, [[column[number]] for column in values])
-            _compare(together, model.predict(row, EVERY), number)
+            row = model.rows([[column[number]] for column in values], schema)
+            _compare(together, model.predict(row).outputs(EVERY), number)
 
 
 def required(model: ServedModel) -> list[str | int]:
@@ -56,12 +56,12 @@ def required(model: ServedModel) -> list[str | int]:
     than MOST_COLUMNS none is looked for, unless the model bears all of them missing.
     """
     schema = model.schema
-    if schema is None or not schema.typed or hasattr(model.predictor, "decode"):
+    if schema is None or not schema.typed or model.owner.decode:
         return []
 
     def fails(names: list[str | int]) -> bool:
         try:
-            model.predict(model.rows(schema, schema.example(without=names)))
+            model.predict(model.rows(schema.example(without=names)))
         except Error:
             return True
         return False

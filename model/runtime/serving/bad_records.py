@@ -1,16 +1,18 @@
 """Bad records in batch transform: `ERROR` in the place of their answers (H-55)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from runtime.errors import BadInput
-from runtime.formats import Outputs, Table
+from runtime.tabular.table import Outputs, Table
 
 ERROR = "ERROR"
 
 
-def answered(
-    table: Table, predict: Callable[[Table], Outputs], pattern: Callable[[], Outputs]
+async def answered(
+    table: Table,
+    predict: Callable[[Table], Awaitable[Outputs]],
+    pattern: Callable[[], Awaitable[Outputs]],
 ) -> Outputs:
     """Predict the good rows of a table, and mark the others.
 
@@ -21,14 +23,14 @@ def answered(
     good = dict(enumerate(table.rows))
     while good:
         try:
-            found = predict(Table([*good.values()], table.names))
+            found = await predict(Table([*good.values()], table.names))
             return _marked(found, [place in good for place in range(len(table.rows))])
         except BadInput as exc:
             bad = {problem.row for problem in exc.moved([*good]).problems}
             if not bad & good.keys():
                 raise
             good = {place: row for place, row in good.items() if place not in bad}
-    return _marked(pattern(), [False] * len(table.rows))
+    return _marked(await pattern(), [False] * len(table.rows))
 
 
 def _marked(found: Outputs, good: list[bool]) -> Outputs:

@@ -1,156 +1,258 @@
-"""One request on its way through a model: a body to rows, to predictions, to bytes.
+"""One request between its body and its answer: decode, predict, encode.
 
-A large body goes there in slices, so that its rows are never in memory all at once, and
-other requests have their turn between two of them.
+All bodies go the same way. A large one goes it in slices, so that its rows are never in
+memory all at once and other requests have their turn between two of them; what is read
+and written of it is so in the executor's thread, and `/ping` is answered meanwhile.
 """
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from runtime import formats
-from runtime.errors import BadInput
-from runtime.formats import Outputs, Table, joined
+from runtime.errors import BadInput, CallerLeft, UnsupportedType
 from runtime.formats.media_types import choose, media_type, outputs
 from runtime.models.served import ServedModel, count, owners_code
-from runtime.observability.logs import RequestRecord, request_id
+from runtime.observability.logs import RequestRecord
 from runtime.serving import bad_records
-from runtime.serving.reading import Asked, Policy, Reader
-from runtime.tabular.schema import MAX_PROBLEMS
+from runtime.serving.batcher import Batcher, PendingRequest
+from runtime.serving.executor import Executor
+from runtime.tabular.schema import MAX_PROBLEMS, found_in
+from runtime.tabular.table import Layout, Outputs, Table, joined
 
-_TURN = 0.05  # seconds after which other requests have theirs
+T = TypeVar("T")
+SMALL = 2**14  # bytes that are read in the event loop, in about a millisecond
+# The formats of which a small body is a small number of rows.
+_SMALL_TYPES = ("", formats.CSV, formats.JSON, formats.JSONLINES)
 
 
-class Answer:
-    """The answer to one body. `advance` is called in the lane until it says done.
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the settings say of all answers."""
 
-    It pulls chunks through a chain of generators: a chunk of formats.encode is made of
-    `_answered`, which takes a table of `_ahead`, which the reader reads from the body.
-    """
+    default_accept: str = formats.JSON
+    batch: bool = False
+    mark_bad_records: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The headers of a request that an answer depends on (H-19)."""
+
+    content_type: str = ""
+    accept: str = ""
+    attributes: str = ""  # X-Amzn-SageMaker-Custom-Attributes
+
+
+class Predictions:
+    """What answers the requests of one worker."""
+
+    def __init__(
+        self, model: ServedModel, executor: Executor, policy: Policy | None = None
+    ) -> None:
+        self.model, self.executor = model, executor
+        self.policy = policy or Policy()
+        self.batcher = Batcher(model, executor)
+
+    async def answer(
+        self,
+        body: IO[bytes],
+        wishes: Wishes,
+        record: RequestRecord,
+        has_left: Callable[[], Awaitable[bool]] | None = None,
+    ) -> tuple[bytes, str]:
+        """Answer one body, a seekable file at its start of `record.bytes`.
+
+        `has_left` says whether nobody waits for the answer any more. Returns: the
+        answer and its media type. Raises: RequestError.
+        """
+        prediction = _Prediction(self, body, wishes, record, has_left)
+        if self.model.owner.encode is not None:
+            return await self.executor.run(prediction.encoded_by_owner)
+        return await prediction.answer()
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Some rows of a body, as `PendingRequest` takes them."""
+
+    rows: Any
+    n_rows: int
+    joinable: bool = False
+    first: int = 1  # number of the first row in the body
+
+
+class _Prediction:
+    """The way of one request."""
 
     def __init__(
         self,
-        model: ServedModel,
-        policy: Policy,
-        asked: Asked,
+        worker: Predictions,
         body: IO[bytes],
+        wishes: Wishes,
         record: RequestRecord,
+        has_left: Callable[[], Awaitable[bool]] | None,
     ) -> None:
-        """Begin. Raises: NotAcceptable, UnsupportedType."""
-        self.content: list[bytes] = []
-        self.media_type = ""  # known at the end where the owner writes the answer
-        self._model, self._policy, self._asked = model, policy, asked
-        self._body, self._record = body, record
-        self._reader = Reader(model, policy, asked, record)
-        self._wanted = outputs(asked.attributes)
-        self._more = False  # slices to come
-        if hasattr(model.predictor, "encode"):
-            self._chunks = self._own_chunks()
-        else:
-            self.media_type = choose(
-                asked.accept, policy.default_accept, formats.WRITTEN
-            )
-            self._chunks = formats.encode(self._outputs(), self.media_type)
+        self._worker, self._model, self._policy = worker, worker.model, worker.policy
+        self._body, self._wishes, self._record = body, wishes, record
+        self._has_left = has_left
+        self._wanted = outputs(wishes.attributes)
+        self._kind = media_type(wishes.content_type)
+        self._is_small = (
+            self._model.joinable
+            and record.bytes <= SMALL
+            and self._kind in _SMALL_TYPES
+        )
+        self._content: list[bytes] = []
+        self._slices: Iterator[_Slice | Table] = iter(())
         self._since = time.perf_counter()
 
-    def advance(self) -> bool:
-        """Go on for a moment. Returns: whether all is done. Raises: RequestError."""
-        end = self._lap("queue") + _TURN
-        mine = request_id.set(self._record.request_id)
-        try:
-            for chunk in self._chunks:
-                self.content.append(chunk)
-                if self._lap("encode") > end and self._more:
-                    return False
-            return True
-        finally:
-            self._lap("encode")
-            request_id.reset(mine)
+    async def answer(self) -> tuple[bytes, str]:
+        """Read, predict and write slice by slice."""
+        default = self._policy.default_accept
+        accepted = choose(self._wishes.accept, default, formats.WRITTEN)
+        encoder = formats.encoder(accepted)
+        following = await self._run(self._read)
+        while following is not None:
+            found = await self._predicted(following)
+            following = await self._run(partial(self._write_and_read, encoder, found))
+            if following is not None and self._has_left and await self._has_left():
+                raise CallerLeft
+        return b"".join(self._content), accepted
 
-    def _lap(self, stage: str) -> float:
-        """Book the time since the last lap to a stage. Returns: the time."""
+    def encoded_by_owner(self) -> tuple[bytes, str]:
+        """Let the owner's `encode` write what the owner's `predict` gave."""
+        owner = self._model.owner
+        assert owner.encode is not None  # noqa: S101 -- as the caller knows
+        following = self._read()
+        assert isinstance(following, _Slice)  # noqa: S101 -- of a whole body
+        with owners_code():
+            answer = owner.predict(following.rows)
+            self._lap("predict")
+            accept = self._wishes.accept or self._policy.default_accept
+            content, kind = owner.encode(answer, accept)
+        self._lap("encode")
+        return content, kind
+
+    def _lap(self, stage: str) -> None:
+        """Book the time since the last lap to a stage."""
         now = time.perf_counter()
         spent = getattr(self._record, stage) + now - self._since
         setattr(self._record, stage, spent)
         self._since = now
-        return now
 
-    def _own_chunks(self) -> Iterator[bytes]:
-        """Let the owner's `encode` write what the owner's `predict` gave."""
-        predictor: Any = self._model.predictor
-        rows = (
-            self._reader.rows(joined(self._reader.tables(self._body)))
-            if self._reads
-            else self._own_rows()
-        )
-        self._record.rows = count(rows)
+    async def _run(self, call: Callable[[], T]) -> T:
+        """Do what takes a millisecond here, and all else in the executor's thread."""
+        return call() if self._is_small else await self._worker.executor.run(call)
+
+    def _read(self) -> _Slice | Table | None:
+        """Begin to read the body, and read its first slice. Raises: RequestError."""
+        self._lap("queue")
+        if self._model.owner.decode is None:
+            tables = self._tables()
+            self._slices = tables if self._marks else map(self._typed, tables)
+        else:
+            self._slices = iter([self._decoded_by_owner()])
+        return self._next()
+
+    def _write_and_read(
+        self, encoder: formats.Encoder, found: Outputs
+    ) -> _Slice | Table | None:
+        """Write the answer to a slice, and read the next one, which may be none."""
+        self._lap("queue")
+        self._content.append(encoder.write(found))
+        self._lap("encode")
+        following = self._next()
+        if following is None:
+            self._content.append(encoder.end())
+            self._lap("encode")
+        return following
+
+    def _next(self) -> _Slice | Table | None:
+        following = next(self._slices, None)
         self._lap("decode")
+        return following
+
+    def _tables(self) -> Iterator[Table]:
+        """Read the body slice by slice. Raises: what `formats.decode` raises."""
+        schema = self._model.schema
+        if self._kind == formats.PLAIN and not (schema and schema.one_text):
+            message = "text/plain is for models with one column, of text: send text/csv"
+            raise UnsupportedType(message)
+        layout = Layout(len(schema.columns) if schema else None, self._is_header)
+        tables = formats.decode(self._body, self._wishes.content_type, layout)
+        return tables if self._model.divisible else iter([joined(tables)])
+
+    def _is_header(self, line: list[str]) -> bool:
+        schema = self._model.schema
+        found = schema is not None and schema.is_header(line)
+        if found and self._policy.batch:
+            message = (
+                "is a header line. In batch transform only the first part of a file "
+                "would have it: remove it from the files"
+            )
+            raise BadInput(message, row=1)
+        return found
+
+    def _typed(self, table: Table, most: int = MAX_PROBLEMS) -> _Slice:
+        """Read the cells of a slice as they were in `fit`. Raises: BadInput."""
+        model, n_rows, first = self._model, len(table.rows), table.first
+        self._record.rows = first - 1 + n_rows
+        if model.schema is None:
+            found = found_in(table)
+            return _Slice(model.rows(found.values(table, most), found), n_rows)
+        self._record.ignored_columns = model.schema.ignored(table)
+        # In text/plain a document may be the word `null`, or nothing.
+        plain = self._kind == formats.PLAIN
+        schema = model.schema.literal() if plain else model.schema
+        columns = schema.values(table, most)
+        if not model.joinable:
+            columns = model.rows(columns)
+        return _Slice(columns, n_rows, model.joinable, first)
+
+    def _decoded_by_owner(self) -> _Slice:
+        assert self._model.owner.decode is not None  # noqa: S101 -- as the caller knows
         with owners_code():
-            answer = predictor.predict(rows)
-            self._lap("predict")
-            accept = self._asked.accept or self._policy.default_accept
-            content, self.media_type = predictor.encode(answer, accept)
-        yield content
+            rows = self._model.owner.decode(self._body.read(), self._kind)
+            self._record.rows = count(rows)
+        return _Slice(rows, self._record.rows)
 
     @property
-    def _reads(self) -> bool:
-        """Say whether our formats read the body."""
-        return not hasattr(self._model.predictor, "decode")
+    def _marks(self) -> bool:
+        return self._policy.mark_bad_records and self._model.owner.decode is None
 
-    def _own_rows(self) -> Any:
-        predictor: Any = self._model.predictor
-        with owners_code():
-            rows = predictor.decode(
-                self._body.read(), media_type(self._asked.content_type)
-            )
-            self._record.rows = count(rows)
-            return rows
-
-    def _outputs(self) -> Iterator[Outputs]:
-        """Predict a body, slice by slice."""
-        if not self._reads:
-            rows = self._own_rows()
-            self._lap("decode")
-            yield self._model.predict(rows, self._wanted)
-            return
-        tables = self._reader.tables(self._body)
-        if not self._model.divisible:
-            tables = iter([joined(tables)])
-        yield from map(self._answered, self._ahead(tables))  # `map` keeps no slice
-
-    def _ahead(self, tables: Iterator[Table]) -> Iterator[Table]:
-        """Read one slice ahead, so that no turn is waited for only to find the end."""
-        table = next(tables)
-        for following in tables:
-            self._more = True
-            yield table
-            table = following
-        self._more = False
-        yield table
-
-    def _answered(self, table: Table) -> Outputs:
-        self._record.rows += len(table.rows)
-        if self._policy.mark_bad_records:
-            every = partial(self._predicted, most=sys.maxsize)
-            return bad_records.answered(table, every, self._pattern)
-        return self._predicted(table)
-
-    def _predicted(self, table: Table, most: int = MAX_PROBLEMS) -> Outputs:
-        rows = self._reader.rows(table, most)
-        self._lap("decode")
+    async def _predicted(self, following: _Slice | Table) -> Outputs:
+        """Predict a slice; a table is one whose bad rows are to be marked (H-55)."""
+        if isinstance(following, Table):
+            return await bad_records.answered(following, self._every, self._pattern)
+        pending = PendingRequest(
+            following.rows,
+            following.n_rows,
+            self._record,
+            joinable=following.joinable,
+            wanted=self._wanted,
+            has_left=self._has_left,
+        )
         try:
-            return self._model.predict(rows, self._wanted)
+            return await self._worker.batcher.predict(pending)
         except BadInput as exc:  # its rows count from 1, also in a later slice
-            raise exc.moved(range(table.first, sys.maxsize)) from exc
+            raise exc.moved(range(following.first, sys.maxsize)) from exc
         finally:
-            self._lap("predict")
+            self._since = pending.since
 
-    def _pattern(self) -> Outputs:
+    async def _every(self, table: Table) -> Outputs:
+        """Predict a table, or raise BadInput with all rows that are bad."""
+        typed = await self._run(partial(self._typed, table, sys.maxsize))
+        return await self._predicted(typed)
+
+    async def _pattern(self) -> Outputs:
         """Give an answer as it looks, to a synthetic row."""
         schema = self._model.schema
         if schema is None or not schema.typed:
             return Outputs({"prediction": [None]}, named=False)
-        row = self._model.rows(schema, schema.example())
-        return self._model.predict(row, self._wanted)
+        columns, joinable = schema.example(), self._model.joinable
+        rows = columns if joinable else self._model.rows(columns)
+        return await self._predicted(_Slice(rows, 1, joinable))

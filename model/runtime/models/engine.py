@@ -1,0 +1,91 @@
+"""What answers for a model folder: the fitted estimator, or ONNX Runtime in its place.
+
+`load` is what the owner's Predictor calls. The fast engine is asked for by one visible
+argument, and is there only where a job has proved that it answers the same.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from runtime.models import artifact, onnx_session
+from runtime.tabular.rows import Rows
+
+log = logging.getLogger("serve")
+ONNX, SCIKIT_LEARN = "onnx", "scikit-learn"
+_preferred: ContextVar[str] = ContextVar("preferred", default=ONNX)
+
+
+@contextlib.contextmanager
+def preferring(engine: str) -> Iterator[None]:
+    """Let `load` prefer an engine: the owner's code, which calls it, has no settings."""
+    token = _preferred.set(engine)
+    try:
+        yield
+    finally:
+        _preferred.reset(token)
+
+
+def load(model_dir: Path, *, fast: bool = False) -> Any:
+    """Load the fitted estimator: model.joblib, else the one pickle in the folder.
+
+    With `fast` it is what answers fastest: model.onnx where it is equal, else the
+    estimator; `predict` and `predict_proba` then take `Rows` or a DataFrame. Raises:
+    ModelError, which names the file.
+    """
+    if not fast:
+        return artifact.load(model_dir)
+    description = artifact.describe(model_dir) or {}
+    why_not = hindrance(model_dir, description, _preferred.get())
+    if not why_not:
+        try:
+            return onnx_session.load(model_dir / artifact.ONNX, description)
+        except Exception as exc:  # noqa: BLE001 -- ONNX Runtime's, of many kinds
+            why_not = f"{artifact.ONNX} cannot be loaded: {exc}"
+    log.info("scikit-learn answers, not ONNX: %s", why_not)
+    return Framed(artifact.load(model_dir))
+
+
+def hindrance(
+    model_dir: Path, description: dict[str, Any] | None, preferred: str
+) -> str:
+    """Say why ONNX does not answer; nothing where it does.
+
+    Without a `description` it is not asked of which model.joblib model.onnx was made.
+    """
+    if preferred != ONNX:
+        return f"MODEL_ENGINE={preferred}"
+    if not (model_dir / artifact.ONNX).exists():
+        return str(
+            (description or {}).get(artifact.ONNX_NOTE, f"there is no {artifact.ONNX}")
+        )
+    if find_spec("onnxruntime") is None:
+        return "onnxruntime is not installed"
+    if description is not None and artifact.is_changed(model_dir, description):
+        return f"{artifact.ONNX} was made of another {artifact.ESTIMATOR}"
+    return ""
+
+
+class Framed:
+    """A fitted estimator whose methods take `Rows` in the place of a DataFrame."""
+
+    def __init__(self, estimator: Any) -> None:
+        """Stand before an estimator: all that it has is here."""
+        self._estimator = estimator
+
+    def __getattr__(self, name: str) -> Any:
+        """Give what the estimator has."""
+        found = getattr(self._estimator, name)
+        return _framed(found) if callable(found) else found
+
+
+def _framed(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(rows: Any, *args: Any, **kwargs: Any) -> Any:
+        rows = rows.frame() if isinstance(rows, Rows) else rows
+        return method(rows, *args, **kwargs)
+
+    return call

@@ -1,0 +1,48 @@
+"""temporary"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from runtime.errors import ThreadsLeft
+from runtime.models import engine
+from runtime.models.owner import Predictor
+
+_TASKS = Path("/proc/self/task")
+
+
+def import_first(kind: type[Predictor], model_dir: Path) -> None:
+    """Import the libraries of a model that start threads as they are imported.
+
+    So `unthreaded` does not count these, which no fork needs.
+    """
+    fast = not engine.hindrance(model_dir, None, engine.ONNX)
+    if fast:
+        import_module("onnxruntime")
+    if getattr(kind, "frame", True) or not fast:
+        import_module("pandas")
+
+
+@contextlib.contextmanager
+def unthreaded() -> Iterator[None]:
+    """Refuse a block of code that leaves threads behind: it must not precede a fork.
+
+    A forked child has none of them, and native libraries wait for them for ever
+    (X-09). Import first what starts threads by itself. Raises: ThreadsLeft.
+    """
+    before = _thread_count()
+    yield
+    for _ in range(20):  # the kernel lists a thread for a moment after its end
+        left = _thread_count() - before
+        if left <= 0:
+            break
+        time.sleep(0.01)
+    else:
+        message = f"loading the model left {left} threads behind"
+        raise ThreadsLeft(message)
+
+
+def _thread_count() -> int:
+    return len(list(_TASKS.iterdir())) if _TASKS.exists() else 0

@@ -1,0 +1,130 @@
+"""What a worker takes in: a bounded number of requests, whose bodies have bounded memory.
+
+A request has its reservation from its first byte to its answer. When all are given, the
+next request is refused at once, because it would only wait for its own time-out (X-19).
+Small bodies are kept in memory and large ones on disk (H-23, H-47).
+"""
+
+import asyncio
+import io
+import tempfile
+from collections.abc import AsyncIterable, Callable
+from types import TracebackType
+from typing import IO, Any, Self
+
+from runtime.errors import Overloaded, PayloadTooLarge
+
+IN_MEMORY = 16 * 2**20  # bytes of one body; a longer one is written to disk
+
+
+class Admission:
+    """The requests that one worker has taken in."""
+
+    def __init__(self, most_requests: int, most_memory: float) -> None:
+        """Bound the requests, and the bytes of their bodies that are in memory."""
+        self.most_requests, self.most_memory = most_requests, most_memory
+        self.held = 0  # bytes of bodies in memory
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.closed = False  # the worker is about to be replaced
+
+    def reserve(self) -> "Reservation":
+        """Take the running task in, as long as its `with` lasts. Raises: Overloaded."""
+        if self.closed or len(self.tasks) >= self.most_requests:
+            message = f"{len(self.tasks)} requests wait here already: try again"
+            raise Overloaded(message)
+        return Reservation(self)
+
+    def close(self) -> None:
+        """Answer all that wait with 503, and take no more."""
+        self.closed = True
+        for task in self.tasks:
+            task.cancel()
+
+
+class Reservation:
+    """The place of one request, and what its body holds of the worker's memory."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a request is one
+        self._task = task
+        self._admission.tasks.add(task)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._admission.tasks.discard(self._task)
+        self._admission.held -= self._held
+        if kind is asyncio.CancelledError and self._admission.closed:
+            message = "this worker is being replaced: try again"
+            raise Overloaded(message) from None
+
+    def hold(self, size: int) -> None:
+        """Take some more bytes of memory, or give them back. Raises: Overloaded."""
+        if self._admission.held + size > self._admission.most_memory:
+            message = (
+                "the bodies of other requests fill this worker's memory: try again"
+            )
+            raise Overloaded(message)
+        self._held += size
+        self._admission.held += size
+
+
+async def read_body(
+    chunks: AsyncIterable[bytes], length: int, limit: float, hold: Callable[[int], None]
+) -> IO[bytes]:
+    """Collect a body, also one without a length; `limit` is in bytes.
+
+    `hold` is told how many bytes are in memory, more or (below 0) fewer than before.
+    Returns: a seekable file. Raises: Overloaded; PayloadTooLarge, at once where the
+    length says so.
+    """
+    if length > limit:
+        raise _too_large(limit)
+    held: list[bytes] = []
+    size, file = 0, None
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        if file is None and size <= IN_MEMORY:
+            hold(len(chunk))
+            held.append(chunk)
+        else:
+            file = _written(file, [*held, chunk])
+            hold(-sum(map(len, held)))
+            held.clear()
+    if file is None:
+        return io.BytesIO(b"".join(held))
+    try:
+        file.flush()  # what has not been written yet may not fit
+    except OSError as exc:
+        raise _no_room(exc) from exc
+    return file
+
+
+def _written(file: IO[bytes] | None, chunks: list[bytes]) -> IO[bytes]:
+    """Add chunks to a file without a name."""
+    try:
+        file = file or tempfile.TemporaryFile()  # noqa: SIM115 -- the answer closes it
+        file.writelines(chunks)
+    except OSError as exc:
+        raise _no_room(exc) from exc
+    return file
+
+
+def _no_room(exc: OSError) -> Overloaded:
+    return Overloaded(f"no room for a body of this size: {exc.strerror}")
+
+
+def _too_large(limit: float) -> PayloadTooLarge:
+    message = f"the body is over {limit / 2**20:g} MB, SAGEMAKER_MAX_PAYLOAD_IN_MB"
+    return PayloadTooLarge(message)
