@@ -1,4 +1,4 @@
-"""How long `/ping` takes while every lane is busy, against an idle server.
+"""How long `/ping` takes while every executor is busy, against an idle server.
 
     .venv-tests/bin/python benchmarks/busy.py
 

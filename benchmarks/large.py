@@ -95,7 +95,7 @@ def in_process(model_dir: Path, name: str) -> Callable[[pd.DataFrame], Any]:
     if name != "onnx":
         return lambda rows: model.classes_[model.predict_proba(rows).argmax(axis=1)]
     description = artifact.describe(model_dir) or {}
-    fast: Any = onnx_session.onnx(model_dir / onnx_session.MODEL, description)
+    fast: Any = onnx_session.load(model_dir / artifact.ONNX, description)
     text = [
         c.name for c in Schema.from_json(description["columns"]).columns if c.is_text
     ]

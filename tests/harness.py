@@ -1,5 +1,6 @@
 """Real programs for the tests: a copy of model/ with an owner's files, and a server."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +20,11 @@ import psutil
 import pytest
 
 from runtime import formats
-from runtime.formats import Layout, Table, joined
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
-from runtime.serving.prediction import Answer
-from runtime.serving.reading import Asked, Policy
+from runtime.serving.executor import Executor
+from runtime.serving.prediction import Policy, Predictions, Wishes
+from runtime.tabular.table import Layout, Table, joined
 
 ROOT = Path(__file__).parents[1]
 READY = 60  # seconds that a server has to answer its first ping
@@ -75,12 +77,17 @@ def answer_of(
     **policy: Any,
 ) -> tuple[bytes, str]:
     """Answer a body as a worker does, in this thread. Returns: body and media type."""
-    asked = Asked(content_type, accept, attributes)
+    wishes = Wishes(content_type, accept, attributes)
     given = record or RequestRecord("id")
-    answer = Answer(model, Policy(**policy), asked, BytesIO(body), given)
-    while not answer.advance():
-        pass
-    return b"".join(answer.content), answer.media_type
+    given.bytes = len(body)
+    predictions = Predictions(model, executor(), Policy(**policy))
+    return asyncio.run(predictions.answer(BytesIO(body), wishes, given))
+
+
+@cache
+def executor() -> Executor:
+    """Give the one thread that predicts for all tests."""
+    return Executor(1, 60)
 
 
 def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:

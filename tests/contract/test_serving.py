@@ -503,7 +503,7 @@ def test_ping_stays_200_while_a_worker_is_replaced(
         assert server.invoke("5").status_code == 200
 
 
-def test_native_threads_are_one_at_the_load_and_the_budget_in_the_lane(
+def test_native_threads_are_one_at_the_load_and_the_budget_in_the_executor(
     tmp_path: Path, base_dir: Path
 ) -> None:
     """X-08, X-09."""

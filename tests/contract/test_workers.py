@@ -1,7 +1,7 @@
 """All workers of a forked server answer at once, alike, and share one model (X-09).
 
 Four workers, more than one thread each: small bodies, which the fast engine answers in
-the event loop, and large ones, which a worker's lane does, come at the same time.
+the event loop, and large ones, which a worker's executor does, come at the same time.
 """
 
 import json
@@ -144,7 +144,7 @@ def test_workers_share_a_model_and_answer_at_once_and_alike(
         assert [row["answer"] for row in rows] == pytest.approx(expected, rel=1e-5)
     threads = {thread for size, _, thread in answers if size == FEW}
     assert ("MainThread" in threads) == (base_dir / "model/model.onnx").exists()
-    assert {thread for size, _, thread in answers if size == MANY} == {"lane"}
+    assert {thread for size, _, thread in answers if size == MANY} == {"executor"}
     assert server.log().count("] loaded ") == 1, server.log()
 
 

@@ -22,10 +22,10 @@ from runtime.errors import (
 )
 from runtime.formats import CSV, JSON, Table
 from runtime.models import artifact
-from runtime.models.served import ServedModel, unthreaded
-from runtime.observability.logs import RequestRecord
-from runtime.serving.reading import Asked, Policy, Reader
-from runtime.tabular.schema import Schema
+from runtime.models.owner import Owner
+from runtime.models.served import ServedModel
+from runtime.server.preload import unthreaded
+from runtime.tabular.schema import Schema, found_in
 
 X = pd.DataFrame({"age": [33, 44], "city": ["Rome", "Bonn"]})
 ROWS = b"33,Rome\n44,Bonn\n"
@@ -56,7 +56,7 @@ def answering(answer: Any, **options: Any) -> ServedModel:
             del rows
             return answer
 
-    return ServedModel(Fixed(Path()), None, **options)
+    return ServedModel(Fixed(Path()), **options)
 
 
 def raising(exc: Exception) -> ServedModel:
@@ -65,7 +65,7 @@ def raising(exc: Exception) -> ServedModel:
             del rows
             raise exc
 
-    return ServedModel(Broken(Path()), None)
+    return ServedModel(Broken(Path()))
 
 
 def save(folder: Path, **description: Any) -> Path:
@@ -75,8 +75,8 @@ def save(folder: Path, **description: Any) -> Path:
 
 
 def rows_of(model: ServedModel, table: Table) -> pd.DataFrame:
-    reader = Reader(model, Policy(), Asked(), RequestRecord("id"))
-    rows: pd.DataFrame = reader.rows(table)
+    schema = model.schema or found_in(table)
+    rows: pd.DataFrame = model.rows(schema.values(table), schema)
     return rows
 
 
@@ -139,7 +139,7 @@ def test_without_model_json_the_estimators_names_are_the_schema() -> None:
     )
     predictor = Predictor(Path())
     predictor.model = fitted  # type: ignore[attr-defined]  # where `ServedModel` looks for it
-    model = ServedModel(predictor, None)
+    model = ServedModel(predictor)
     rows = rows_of(model, table_of(b'{"a": 1, "b": 2}', JSON))
     assert rows.to_dict("split")["columns"] == ["b", "a"]
     assert rows.to_dict("split")["data"] == [[2, 1]]
@@ -152,14 +152,14 @@ def test_without_names_the_estimators_width_is_the_schema() -> None:
     predictor = Predictor(Path())
     estimator = LinearRegression().fit(np.array([[1.0, 2], [3, 5]]), [1, 2])
     predictor.model = estimator  # type: ignore[attr-defined]  # as above
-    model = ServedModel(predictor, None)
+    model = ServedModel(predictor)
     assert ask(model, b"1,2\n3,4") == [1, 3]
     with pytest.raises(BadInput, match="3 columns, expected 2"):
         rows_of(model, table_of(b"1,2,3", CSV))
 
 
 def test_without_any_schema_the_types_are_as_they_look() -> None:
-    model = ServedModel(Predictor(Path()), None)
+    model = ServedModel(Predictor(Path()))
     assert model.schema is None
     assert ask(model, b"1.5,x\n,y") == [1.5, None]
     assert rows_of(model, table_of(b'[{"a": 1, "b": "x"}]', JSON)).to_dict("list") == {
@@ -373,7 +373,7 @@ def test_what_the_owners_decode_raises_is_told_apart() -> None:
                 raise BadInput(msg)
             raise ValueError(body)
 
-    model = ServedModel(Choosy(Path()), None)
+    model = ServedModel(Choosy(Path()))
     with pytest.raises(BadInput, match="no image"):
         ask(model, b"bad")
     with pytest.raises(PredictionFailed):
@@ -385,7 +385,7 @@ def test_the_owners_encode_stands_in_for_ours() -> None:
         def encode(self, answer: Any, accept: str) -> tuple[bytes, str]:
             return f"{accept}: {answer.tolist()}".encode(), "image/png"
 
-    model = ServedModel(Drawing(Path()), None)
+    model = ServedModel(Drawing(Path()))
     answer = answer_of(model, ROWS, CSV, "image/png")
     assert answer == (b"image/png: [33, 44]", "image/png")
 
@@ -396,7 +396,7 @@ def test_what_the_owners_encode_raises_is_ours_to_repair() -> None:
             raise KeyError(accept, answer)
 
     with pytest.raises(PredictionFailed):
-        answer_of(ServedModel(Broken(Path()), None), ROWS, CSV, "image/png")
+        answer_of(ServedModel(Broken(Path())), ROWS, CSV, "image/png")
 
 
 def seen_on_warm_up(model: ServedModel) -> list[Any]:
@@ -407,7 +407,7 @@ def seen_on_warm_up(model: ServedModel) -> list[Any]:
         seen.append(rows)
         return rows[rows.columns[0]]
 
-    model.predictor.predict = predict  # type: ignore[method-assign]  # a spy of our own
+    model.owner.predict = predict  # a spy of our own
     model.warm_up()
     return seen
 
@@ -426,7 +426,7 @@ def test_the_warm_up_row_is_that_of_the_schema(tmp_path: Path) -> None:
 )
 def test_the_owners_example_wins(tmp_path: Path, example: Any, n_rows: int) -> None:
     model = ServedModel.load(save(tmp_path), Predictor)
-    model.predictor.example = example  # type: ignore[attr-defined]
+    model.owner.example = example
     (rows,) = seen_on_warm_up(model)
     assert isinstance(rows, pd.DataFrame)
     assert len(rows) == n_rows
@@ -438,7 +438,7 @@ def test_the_owners_example_wins(tmp_path: Path, example: Any, n_rows: int) -> N
 def test_without_types_there_is_no_warm_up_row(schema: Schema | None) -> None:
     predictor = Predictor(Path())
     predictor.schema = schema  # type: ignore[attr-defined]  # optional
-    assert seen_on_warm_up(ServedModel(predictor, None)) == []
+    assert seen_on_warm_up(ServedModel(predictor)) == []
 
 
 def test_a_model_that_fails_on_its_warm_up_row_says_so(tmp_path: Path) -> None:
@@ -460,10 +460,7 @@ def test_start_and_healthy_are_the_owners_if_there_are_any() -> None:
         def healthy(self) -> bool:
             return self.started
 
-    lively, plain = (
-        ServedModel(Lively(Path()), None),
-        ServedModel(Predictor(Path()), None),
-    )
+    lively, plain = Owner(Lively(Path())), Owner(Predictor(Path()))
     assert (lively.healthy(), plain.healthy()) == (False, True)
     lively.start()
     plain.start()
@@ -474,8 +471,8 @@ def test_a_model_is_batchable_unless_its_owner_says_no() -> None:
     class Ranking(Predictor):
         batchable = False
 
-    assert ServedModel(Predictor(Path()), None).batchable
-    assert not ServedModel(Ranking(Path()), None).batchable
+    assert Owner(Predictor(Path())).batchable
+    assert not Owner(Ranking(Path())).batchable
 
 
 OLDER = {"versions": {"scikit-learn": "0.1.0"}}

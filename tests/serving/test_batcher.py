@@ -55,25 +55,26 @@ class Trial:
 
     def __init__(self, kind: type[Doubling] = Doubling) -> None:
         self.model = kind(Path())
-        self.batches = Batcher(
-            ServedModel(self.model, None), SCHEMA, Executor(1, 9999, 9999, 60)
-        )
+        self.batcher = Batcher(ServedModel(self.model), Executor(1, 60))
 
     def ask(
         self, *rows: float, wanted: tuple[str, ...] = (), **options: Any
     ) -> asyncio.Task[list[Any]]:
         """Ask for some rows, as a request does."""
         name = ",".join(map(str, rows))
-        item = PendingRequest([list(rows)], wanted, RequestRecord(name), **options)
+        record = RequestRecord(name)
+        item = PendingRequest(
+            [list(rows)], len(rows), record, wanted=wanted, **options
+        )
 
         async def outputs() -> list[Any]:
-            found = await self.batches.predict(item)
+            found = await self.batcher.predict(item)
             return list(zip(*found.columns.values(), strict=True))
 
         return asyncio.create_task(outputs())
 
     async def busy(self) -> asyncio.Task[list[Any]]:
-        """Occupy the lane with one row until the gate opens."""
+        """Occupy the executor with one row until the gate opens."""
         first = self.ask(0)
         while not self.model.calls:  # noqa: ASYNC110 -- a thread sets it
             await asyncio.sleep(0.001)
@@ -104,7 +105,7 @@ def test_a_request_that_comes_alone_has_a_call_of_its_own_at_once() -> None:
     assert run(test) == [[(2.0,)], [(4.0,)]]
 
 
-def test_what_gathers_while_the_lane_is_busy_shares_one_call_in_its_order() -> None:
+def test_what_gathers_while_the_executor_is_busy_shares_one_call_in_its_order() -> None:
     async def test(trial: Trial) -> None:
         tasks = [await trial.busy(), trial.ask(1, 2), trial.ask(3), trial.ask(4, 5, 6)]
         answers = await gathered(trial, tasks)
@@ -159,13 +160,16 @@ def test_a_bad_request_among_256_costs_17_calls() -> None:
 def test_nothing_is_computed_for_who_has_left_or_waits_no_more() -> None:
     """X-19."""
 
+    async def left() -> bool:
+        return True
+
     async def test(trial: Trial) -> None:
         first = await trial.busy()
-        gone, late = trial.ask(1, has_left=lambda: True), trial.ask(2)
+        gone, late = trial.ask(1, has_left=left), trial.ask(2)
         kept = trial.ask(3)
         await asyncio.sleep(0)
         late.cancel()
-        trial.batches.sweep()
+        await trial.batcher.sweep()
         answers = await gathered(trial, [first, gone, late, kept])
         assert isinstance(answers[1], CallerLeft)
         assert isinstance(answers[2], asyncio.CancelledError)
@@ -177,9 +181,11 @@ def test_nothing_is_computed_for_who_has_left_or_waits_no_more() -> None:
 def test_no_half_of_a_batch_is_computed_for_who_has_left() -> None:
     async def test(trial: Trial) -> None:
         first = await trial.busy()
-        leaving = [
-            trial.ask(n, has_left=lambda: len(trial.model.calls) > 1) for n in (1, 2)
-        ]
+
+        async def left() -> bool:
+            return len(trial.model.calls) > 1
+
+        leaving = [trial.ask(n, has_left=left) for n in (1, 2)]
         await gathered(trial, [first, *leaving, trial.ask(BAD), trial.ask(3)])
         assert trial.model.calls == [[0], [1, 2, BAD, 3], [BAD, 3], [BAD], [3]]
 
@@ -209,12 +215,25 @@ def test_the_owners_code_runs_under_the_ids_of_its_requests() -> None:
 def test_the_time_that_a_request_waited_is_told_apart_from_its_call() -> None:
     async def test(trial: Trial) -> None:
         first = await trial.busy()
-        item = PendingRequest([[1.0]], (), RequestRecord("id"))
-        waiting = asyncio.create_task(trial.batches.predict(item))
+        item = PendingRequest([[1.0]], 1, RequestRecord("id"))
+        waiting = asyncio.create_task(trial.batcher.predict(item))
         await gathered(trial, [first, waiting])
         assert item.record.queue > 0
         assert item.record.predict > 0
         assert item.record.queue + item.record.predict <= item.record.seconds
+
+    run(test)
+
+
+def test_rows_that_cannot_be_joined_have_a_call_of_their_own_in_their_turn() -> None:
+    async def test(trial: Trial) -> None:
+        first = await trial.busy()
+        frame = pd.DataFrame({"n": [7.0, 8.0]})
+        alone = PendingRequest(frame, 2, RequestRecord("id"), joinable=False)
+        one = trial.ask(1)
+        waiting = asyncio.create_task(trial.batcher.predict(alone))
+        await gathered(trial, [first, one, waiting, trial.ask(2), trial.ask(3)])
+        assert trial.model.calls == [[0], [1], [7, 8], [2, 3]]
 
     run(test)
 
@@ -258,14 +277,14 @@ def test_few_rows_of_an_instant_model_are_predicted_together_in_the_event_loop()
     assert instant(test) == ["MainThread"]
 
 
-def test_many_rows_of_an_instant_model_are_predicted_in_the_lane() -> None:
+def test_many_rows_of_an_instant_model_are_predicted_in_the_executor() -> None:
     async def test(trial: Trial) -> None:
         await trial.ask(*range(batcher.FEW_ROWS + 1))
 
-    assert instant(test) == ["lane"]
+    assert instant(test) == ["executor"]
 
 
-def test_an_instant_model_waits_for_a_lane_that_is_busy() -> None:
+def test_an_instant_model_waits_for_an_executor_that_is_busy() -> None:
     """No two predictions of one model overlap."""
 
     async def test(trial: Trial) -> None:
@@ -275,7 +294,7 @@ def test_an_instant_model_waits_for_a_lane_that_is_busy() -> None:
             await asyncio.sleep(0.001)
         await gathered(trial, [first, trial.ask(1)])
 
-    assert instant(test) == ["lane", "lane"]
+    assert instant(test) == ["executor", "executor"]
 
 
 def test_one_bad_row_harms_no_other_of_an_instant_model() -> None:
@@ -299,4 +318,4 @@ def test_a_model_that_is_slow_again_and_again_leaves_the_event_loop(
         for number in range(batcher.PATIENCE + 2):
             await trial.ask(number)
 
-    assert instant(test) == ["MainThread"] * batcher.PATIENCE + ["lane"] * 2
+    assert instant(test) == ["MainThread"] * batcher.PATIENCE + ["executor"] * 2

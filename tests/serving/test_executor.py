@@ -4,33 +4,28 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import pytest
-
-from runtime.errors import Overloaded
+from runtime.observability.logs import request_id
 from runtime.serving.executor import Executor
 
 
-def run(test: Callable[[Executor], Awaitable[Any]], **limits: Any) -> Any:
-    """Run a test in an event loop, with a lane of two places."""
+def run(test: Callable[[Executor], Awaitable[Any]], limit: float = 60) -> Any:
+    """Run a test in an event loop."""
 
     async def main() -> Any:
-        return await asyncio.wait_for(
-            test(Executor(1, **{"places": 2, "memory": 100, "limit": 60} | limits)), 20
-        )
+        return await asyncio.wait_for(test(Executor(1, limit)), 20)
 
     return asyncio.run(main())
 
 
-async def hold(lane: Executor, gate: threading.Event, log: list[str], name: str) -> str:
-    """Take a place, and run a call that says its name and waits for the gate."""
+async def hold(executor: Executor, gate: threading.Event, log: list[str], name: str) -> str:
+    """Run a call that says its name and waits for the gate."""
 
     def call() -> str:
         log.append(name)
         gate.wait()
         return name
 
-    with lane.place():
-        return await lane.run(call)
+    return await executor.run(call)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -47,16 +42,16 @@ def test_calls_run_one_at_a_time_in_the_order_of_their_coming() -> None:
         running[0] -= 1
         return number
 
-    async def test(lane: Executor) -> list[int]:
-        return await asyncio.gather(*(lane.run(partial(call, n)) for n in range(50)))
+    async def test(executor: Executor) -> list[int]:
+        return await asyncio.gather(*(executor.run(partial(call, n)) for n in range(50)))
 
     assert run(test) == list(range(50))
     assert log == [(number, 1) for number in range(50)]
 
 
 def test_what_a_call_raises_reaches_its_own_caller_alone() -> None:
-    async def test(lane: Executor) -> list[Any]:
-        calls = [lane.run(lambda: 1), lane.run(lambda: 1 / 0), lane.run(lambda: 3)]
+    async def test(executor: Executor) -> list[Any]:
+        calls = [executor.run(lambda: 1), executor.run(lambda: 1 / 0), executor.run(lambda: 3)]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     one, error, three = run(test)
@@ -68,12 +63,12 @@ def test_a_call_that_nobody_waits_for_any_more_never_begins() -> None:
     """X-19: requests pile up after the client has timed out."""
     gate, log = threading.Event(), list[str]()
 
-    async def test(lane: Executor) -> None:
-        first, second = (asyncio.create_task(hold(lane, gate, log, n)) for n in "ab")
+    async def test(executor: Executor) -> None:
+        first, second = (asyncio.create_task(hold(executor, gate, log, n)) for n in "ab")
         await until(lambda: log == ["a"])
         second.cancel()
         await asyncio.wait([second])
-        third = asyncio.create_task(hold(lane, gate, log, "c"))
+        third = asyncio.create_task(hold(executor, gate, log, "c"))
         gate.set()
         assert (await first, await third) == ("a", "c")
 
@@ -81,94 +76,41 @@ def test_a_call_that_nobody_waits_for_any_more_never_begins() -> None:
     assert log == ["a", "c"]
 
 
-def test_a_request_without_a_place_is_refused_and_a_place_comes_free() -> None:
+def test_it_counts_the_calls_that_have_not_ended_also_those_nobody_waits_for() -> None:
     gate, log = threading.Event(), list[str]()
 
-    async def test(lane: Executor) -> None:
-        held = [asyncio.create_task(hold(lane, gate, log, name)) for name in "ab"]
-        await until(lambda: lane.requests == 2)
-        with pytest.raises(Overloaded, match="2 requests wait here already"):
-            await hold(lane, gate, log, "c")
-        gate.set()
-        await asyncio.gather(*held)
-        assert await hold(lane, gate, log, "d") == "d"
-        assert lane.requests == 0
-
-    run(test)
-
-
-def test_bodies_share_a_memory_and_give_it_back() -> None:
-    """X-05."""
-
-    async def test(lane: Executor) -> None:
-        with lane.place() as place:
-            place.hold(60)
-            with pytest.raises(Overloaded, match="memory"):
-                place.hold(60)
-            place.hold(40)
-        with lane.place() as place:
-            place.hold(100)
-        assert lane.held == 0
-
-    run(test)
-
-
-def test_idle_is_a_lane_in_which_a_call_begins_at_once() -> None:
-    gate, log = threading.Event(), list[str]()
-
-    async def test(lane: Executor) -> list[bool]:
-        found = [lane.idle]
-        held = asyncio.create_task(hold(lane, gate, log, "a"))
+    async def test(executor: Executor) -> list[int]:
+        found = [executor.calls]
+        held = [asyncio.create_task(hold(executor, gate, log, name)) for name in "ab"]
         await until(lambda: log == ["a"])
-        found.append(lane.idle)
+        held[0].cancel()
+        await asyncio.wait(held[:1])
+        found.append(executor.calls)
         gate.set()
-        await held
-        return [*found, lane.idle]
+        await held[1]
+        return [*found, executor.calls]
 
-    assert run(test) == [True, False, True]
+    assert run(test) == [0, 2, 0]
+
+
+def test_a_call_runs_in_the_context_of_who_asked_for_it() -> None:
+    """The owner's log lines carry the id of the request."""
+
+    async def test(executor: Executor) -> str:
+        request_id.set("abc")
+        return await executor.run(request_id.get)
+
+    assert run(test) == "abc"
 
 
 def test_stuck_is_a_call_that_runs_too_long_and_not_one_that_waited_long() -> None:
     gate, log = threading.Event(), list[str]()
 
-    async def test(lane: Executor) -> None:
-        held = asyncio.create_task(hold(lane, gate, log, "a"))
-        await until(lambda: lane.stuck)
+    async def test(executor: Executor) -> None:
+        held = asyncio.create_task(hold(executor, gate, log, "a"))
+        await until(lambda: executor.stuck)
         gate.set()
         await held
-        assert not lane.stuck
+        assert not executor.stuck
 
     run(test, limit=0.05)
-
-
-def test_a_lane_that_is_given_up_answers_all_that_wait_and_takes_no_more() -> None:
-    gate, log = threading.Event(), list[str]()
-
-    async def test(lane: Executor) -> None:
-        held = [asyncio.create_task(hold(lane, gate, log, name)) for name in "ab"]
-        await until(lambda: log == ["a"])
-        lane.give_up()
-        results = await asyncio.gather(*held, return_exceptions=True)
-        assert [str(r) for r in results] == [
-            "this worker is being replaced: try again"
-        ] * 2
-        assert {type(r) for r in results} == {Overloaded}
-        with pytest.raises(Overloaded):
-            await hold(lane, gate, log, "c")
-        gate.set()
-
-    run(test)
-
-
-def test_a_task_that_is_cancelled_for_another_reason_stays_cancelled() -> None:
-    gate, log = threading.Event(), list[str]()
-
-    async def test(lane: Executor) -> None:
-        held = asyncio.create_task(hold(lane, gate, log, "a"))
-        await until(lambda: log == ["a"])
-        held.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await held
-        gate.set()
-
-    run(test)

@@ -45,7 +45,7 @@ class Ages:
 
 
 def model(kind: type[Any] = Ages, **options: Any) -> ServedModel:
-    return ServedModel(kind(Path()), None, **options)
+    return ServedModel(kind(Path()), **options)
 
 
 def lines(body: str, **options: Any) -> list[str]:
@@ -69,8 +69,8 @@ def test_slices_make_one_answer(n_rows: int, accept: str) -> None:
     sliced = model()
     whole = model(type("Whole", (Ages,), {"batchable": False}))
     assert answer_of(sliced, body, CSV, accept) == answer_of(whole, body, CSV, accept)
-    assert max(sliced.predictor.calls) <= 3  # type: ignore[attr-defined]
-    assert whole.predictor.calls == [n_rows]  # type: ignore[attr-defined]
+    assert max(sliced.owner.predictor.calls) <= 3  # type: ignore[attr-defined]
+    assert whole.owner.predictor.calls == [n_rows]  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("small_slices")
@@ -211,7 +211,7 @@ def test_a_request_that_nobody_could_read_the_answer_of_is_not_predicted() -> No
     asked = model()
     with pytest.raises(NotAcceptable):
         answer_of(asked, b"33,Rome", CSV, "image/png")
-    assert asked.predictor.calls == []  # type: ignore[attr-defined]
+    assert asked.owner.predictor.calls == []  # type: ignore[attr-defined]
 
 
 def test_the_rows_of_an_owners_decode_may_be_a_sparse_matrix() -> None:

@@ -34,6 +34,7 @@ class Owner:
         def optional(name: str, default: Any) -> Any:
             return getattr(predictor, name, default)
 
+        self.predictor = predictor
         self.predict: Callable[[Any], Any] = predictor.predict
         # False: an answer depends on the other rows of its request.
         self.batchable: bool = optional("batchable", True)

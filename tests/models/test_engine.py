@@ -19,8 +19,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from harness import ROOT, environment
 from runtime.errors import BadInput
-from runtime.models import artifact, export, onnx_session
-from runtime.models.onnx_session import Framed, OnnxClassifier
+from runtime.models import artifact, engine, export, onnx_session
+from runtime.models.engine import Framed
+from runtime.models.onnx_session import OnnxClassifier
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
@@ -60,7 +61,7 @@ def model_dir(exported: Path, tmp_path: Path) -> Path:
 
 
 def test_an_exported_model_is_answered_by_onnx_runtime(model_dir: Path) -> None:
-    slow, fast = artifact.load(model_dir), artifact.load(model_dir, fast=True)
+    slow, fast = engine.load(model_dir), engine.load(model_dir, fast=True)
     assert isinstance(fast, OnnxClassifier)
     assert fast.instant
     assert fast.classes_.tolist() == slow.classes_.tolist()
@@ -72,20 +73,20 @@ def test_an_exported_model_is_answered_by_onnx_runtime(model_dir: Path) -> None:
 
 
 def test_without_being_asked_for_onnx_never_answers(model_dir: Path) -> None:
-    assert type(artifact.load(model_dir)) is type(fitted())
+    assert type(engine.load(model_dir)) is type(fitted())
 
 
 def test_a_setting_turns_it_off(
-    model_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    model_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("MODEL_ENGINE", "scikit-learn")
-    assert by_scikit_learn(model_dir, caplog) == "MODEL_ENGINE=scikit-learn"
+    with engine.preferring("scikit-learn"):
+        assert by_scikit_learn(model_dir, caplog) == "MODEL_ENGINE=scikit-learn"
 
 
 def by_scikit_learn(model_dir: Path, caplog: pytest.LogCaptureFixture) -> str:
     """Give the reason for which scikit-learn answers; it has to answer right."""
     caplog.set_level(logging.INFO)
-    model = artifact.load(model_dir, fast=True)
+    model = engine.load(model_dir, fast=True)
     assert isinstance(model, Framed)
     for rows in (ROWS, FRAME):
         assert (model.predict_proba(rows) == fitted().predict_proba(FRAME)).all()
@@ -154,11 +155,12 @@ SERVED = """
 import sys
 from io import BytesIO
 from pathlib import Path
-from runtime.serving.prediction import Answer
+import asyncio
 from runtime import load
 from runtime.models.served import ServedModel
-from runtime.serving.reading import Asked, Policy
 from runtime.observability.logs import RequestRecord
+from runtime.serving.executor import Executor
+from runtime.serving.prediction import Predictions, Wishes
 
 class Predictor:
     frame = False
@@ -173,9 +175,9 @@ model = ServedModel.load(Path(sys.argv[1]), Predictor)
 model.warm_up()
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 body = BytesIO(b"1.5,0,cat\\n,0,NA\\n" * 10_000)
-answer = Answer(model, Policy(), Asked("text/csv"), body, RequestRecord("id"))
-while not answer.advance():
-    pass
+record = RequestRecord("id", bytes=body.getbuffer().nbytes)
+predictions = Predictions(model, Executor(1, 60))
+asyncio.run(predictions.answer(body, Wishes("text/csv"), record))
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
