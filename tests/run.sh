@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check: ruff, mypy, shellcheck, shfmt, hadolint, jactionlint, then pytest.
+# Runs every check: ruff, mypy, import-linter, shellcheck, shfmt, hadolint, jactionlint,
+# then pytest.
 #
 # Usage: tests/run.sh [pytest arguments]
 #   Makes the environment .venv-tests first. What needs the image is skipped, with one
@@ -22,8 +23,9 @@ scripts=(build_and_push.sh local-test/*.sh model/entrypoint tests/run.sh .ci/*.s
 ruff format --check --quiet --exclude "${theirs}" . ||
     die "not formatted; run: .venv-tests/bin/ruff format ."
 ruff check --quiet --extend-exclude "${theirs}" .
-ruff check --quiet --isolated --ignore E402,I001 "${owners[@]}" # train imports runtime first
+ruff check --quiet --isolated "${owners[@]}"
 mypy
+walls="$(PYTHONPATH=model lint-imports --no-cache)" || die "${walls}"
 shellcheck "${scripts[@]}"
 shfmt --indent 4 --case-indent --diff "${scripts[@]}"
 hadolint Dockerfile
