@@ -94,7 +94,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     executor = Executor(budget.threads, settings.deadline)
     admission = Admission(settings.queue, memory)
     app.state.metrics = counters
-    invocations = Endpoint(model, settings, executor, admission, requests, counters)
+    invocations = Endpoint(
+        model, settings, executor, admission, requests=requests, metrics=counters
+    )
     app.state.invocations = invocations  # for `Front`; the router knows the 405
     app.router.add_route("/invocations", invocations, methods=["POST"])  # type: ignore[arg-type]
     life = worker.live(

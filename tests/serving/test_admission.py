@@ -82,7 +82,7 @@ def run(test: Callable[[Admission], Awaitable[Any]]) -> Any:
 
 async def hold(admission: Admission, gate: asyncio.Event, name: str) -> str:
     """Have a reservation until the gate opens."""
-    with admission.reserve():
+    with admission.reserve(60):
         await gate.wait()
         return name
 
@@ -109,12 +109,12 @@ def test_bodies_share_a_memory_and_give_it_back() -> None:
     """X-05."""
 
     async def test(admission: Admission) -> None:
-        with admission.reserve() as reservation:
+        with admission.reserve(60) as reservation:
             reservation.hold(60)
             with pytest.raises(Overloaded, match="memory"):
                 reservation.hold(60)
             reservation.hold(40)
-        with admission.reserve() as reservation:
+        with admission.reserve(60) as reservation:
             reservation.hold(100)
         assert admission.held == 0
 
@@ -145,6 +145,20 @@ def test_a_task_that_is_cancelled_for_another_reason_stays_cancelled() -> None:
         held.cancel()
         with pytest.raises(asyncio.CancelledError):
             await held
+        assert not admission.tasks
+
+    run(test)
+
+
+def test_a_request_that_takes_too_long_is_ended_and_gives_its_place_back() -> None:
+    """H-11."""
+
+    async def test(admission: Admission) -> None:
+        with pytest.raises(TimeoutError), admission.reserve(0.01):
+            await asyncio.Event().wait()
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
         assert not admission.tasks
 
     run(test)

@@ -63,9 +63,7 @@ class Trial:
         """Ask for some rows, as a request does."""
         name = ",".join(map(str, rows))
         record = RequestRecord(name)
-        item = PendingRequest(
-            [list(rows)], len(rows), record, wanted=wanted, **options
-        )
+        item = PendingRequest([list(rows)], len(rows), record, wanted=wanted, **options)
 
         async def outputs() -> list[Any]:
             found = await self.batcher.predict(item)

@@ -17,7 +17,9 @@ def run(test: Callable[[Executor], Awaitable[Any]], limit: float = 60) -> Any:
     return asyncio.run(main())
 
 
-async def hold(executor: Executor, gate: threading.Event, log: list[str], name: str) -> str:
+async def hold(
+    executor: Executor, gate: threading.Event, log: list[str], name: str
+) -> str:
     """Run a call that says its name and waits for the gate."""
 
     def call() -> str:
@@ -43,7 +45,9 @@ def test_calls_run_one_at_a_time_in_the_order_of_their_coming() -> None:
         return number
 
     async def test(executor: Executor) -> list[int]:
-        return await asyncio.gather(*(executor.run(partial(call, n)) for n in range(50)))
+        return await asyncio.gather(
+            *(executor.run(partial(call, n)) for n in range(50))
+        )
 
     assert run(test) == list(range(50))
     assert log == [(number, 1) for number in range(50)]
@@ -51,7 +55,11 @@ def test_calls_run_one_at_a_time_in_the_order_of_their_coming() -> None:
 
 def test_what_a_call_raises_reaches_its_own_caller_alone() -> None:
     async def test(executor: Executor) -> list[Any]:
-        calls = [executor.run(lambda: 1), executor.run(lambda: 1 / 0), executor.run(lambda: 3)]
+        calls = [
+            executor.run(lambda: 1),
+            executor.run(lambda: 1 / 0),
+            executor.run(lambda: 3),
+        ]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     one, error, three = run(test)
@@ -64,7 +72,9 @@ def test_a_call_that_nobody_waits_for_any_more_never_begins() -> None:
     gate, log = threading.Event(), list[str]()
 
     async def test(executor: Executor) -> None:
-        first, second = (asyncio.create_task(hold(executor, gate, log, n)) for n in "ab")
+        first, second = (
+            asyncio.create_task(hold(executor, gate, log, n)) for n in "ab"
+        )
         await until(lambda: log == ["a"])
         second.cancel()
         await asyncio.wait([second])

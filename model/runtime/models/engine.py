@@ -22,7 +22,7 @@ _preferred: ContextVar[str] = ContextVar("preferred", default=ONNX)
 
 @contextlib.contextmanager
 def preferring(engine: str) -> Iterator[None]:
-    """Let `load` prefer an engine: the owner's code, which calls it, has no settings."""
+    """Let `load` prefer an engine: the owner, who calls it, has no settings."""
     token = _preferred.set(engine)
     try:
         yield

@@ -1,11 +1,9 @@
-"""A model as it is served: rows in, named outputs out, whatever the owner's class is."""
+"""A model as it is served: rows in, named outputs out, whatever the class is."""
 
-import contextlib
 import logging
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import NoneType
+from types import NoneType, TracebackType
 from typing import Any
 
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
@@ -21,6 +19,29 @@ EVERY = ("*",)  # output that there is
 ALL = slice(None)  # rows
 _MISSING = ("NAType", "NaTType")  # pandas', which may not be imported
 _PLAIN = {str, int, float, bool, NoneType}
+
+
+class OwnersCode:
+    """Keep what the owner's code raises out of the answer, but for a RequestError."""
+
+    def __enter__(self) -> None:
+        """Nothing begins."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Raise PredictionFailed, with what happened as its cause."""
+        if isinstance(exc, Exception | SystemExit) and not isinstance(
+            exc, RequestError
+        ):
+            message = "the model failed on these rows; the log has the reason"
+            raise PredictionFailed(message) from exc
+
+
+owners_code = OwnersCode()
 
 
 class ServedModel:
@@ -117,7 +138,7 @@ class ServedModel:
         Raises: BadInput where that code does; PredictionFailed for any other fault,
         also one answer too few.
         """
-        with owners_code():
+        with owners_code:
             answer, named = _by_output(self.owner.predict(rows))
             n_rows = count(rows)
             for name, values in answer.items():
@@ -147,7 +168,7 @@ class Prediction:
         if absent := [name for name in wanted if name not in self._answer]:
             message = f"no output {absent[0]!r}: there are {', '.join(self._answer)}"
             raise BadInput(message)
-        with owners_code():  # the values are the owner's
+        with owners_code:  # the values are the owner's
             return Outputs({n: self._column(n)[rows] for n in wanted}, self._named)
 
     def _column(self, name: str) -> list[Any]:
@@ -161,18 +182,6 @@ def count(rows: Any) -> int:
     if isinstance(rows, Rows):
         return rows.n_rows
     return int(rows.shape[0] if hasattr(rows, "shape") else len(rows))
-
-
-@contextlib.contextmanager
-def owners_code() -> Iterator[None]:
-    """Keep what the owner's code raises out of the answer, but for a RequestError."""
-    try:
-        yield
-    except RequestError:
-        raise
-    except (Exception, SystemExit) as exc:
-        message = "the model failed on these rows; the log has the reason"
-        raise PredictionFailed(message) from exc
 
 
 def _compare_versions(

@@ -1,4 +1,4 @@
-"""What a worker takes in: a bounded number of requests, whose bodies have bounded memory.
+"""What a worker takes in: so many requests, whose bodies have bounded memory.
 
 A request has its reservation from its first byte to its answer. When all are given, the
 next request is refused at once, because it would only wait for its own time-out (X-19).
@@ -27,12 +27,15 @@ class Admission:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.closed = False  # the worker is about to be replaced
 
-    def reserve(self) -> "Reservation":
-        """Take the running task in, as long as its `with` lasts. Raises: Overloaded."""
+    def reserve(self, seconds: float) -> "Reservation":
+        """Take the running task in, for the time of its `with` and so many seconds.
+
+        Raises: Overloaded at once, or where the worker is replaced; TimeoutError.
+        """
         if self.closed or len(self.tasks) >= self.most_requests:
             message = f"{len(self.tasks)} requests wait here already: try again"
             raise Overloaded(message)
-        return Reservation(self)
+        return Reservation(self, seconds)
 
     def close(self) -> None:
         """Answer all that wait with 503, and take no more."""
@@ -42,18 +45,28 @@ class Admission:
 
 
 class Reservation:
-    """The place of one request, and what its body holds of the worker's memory."""
+    """The place of one request, and what its body holds of the worker's memory.
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    It has the deadline too: `asyncio.timeout` costs a tenth of a small request.
+    """
+
+    def __init__(self, admission: Admission, seconds: float) -> None:
+        self._admission, self._seconds = admission, seconds
         self._held = 0
+        self._is_late = False
 
     def __enter__(self) -> Self:
+        """Take the running task in."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a request is one
         self._task = task
         self._admission.tasks.add(task)
+        self._timer = task.get_loop().call_later(self._seconds, self._end)
         return self
+
+    def _end(self) -> None:
+        self._is_late = True
+        self._task.cancel()
 
     def __exit__(
         self,
@@ -61,9 +74,17 @@ class Reservation:
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Give place and memory back. Raises: TimeoutError, Overloaded."""
+        self._timer.cancel()
         self._admission.tasks.discard(self._task)
         self._admission.held -= self._held
-        if kind is asyncio.CancelledError and self._admission.closed:
+        if kind is not asyncio.CancelledError:
+            return
+        if self._is_late:
+            self._task.uncancel()
+            raise TimeoutError from exc
+        if self._admission.closed:
+            self._task.uncancel()
             message = "this worker is being replaced: try again"
             raise Overloaded(message) from None
 

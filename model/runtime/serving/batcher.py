@@ -1,9 +1,9 @@
-"""Requests that wait at the same time share one `predict`: a call costs far more than a row.
+"""Requests that wait at the same time share a `predict`: a call costs more than a row.
 
 While the executor is busy, requests gather; when it is free, it takes all that have
 gathered. There is no timer, so a request that comes alone never waits. One whose rows
 the model refuses harms no other: its batch is halved until it stands alone. Where ONNX
-answers, a few rows do not go to the executor's thread: the event loop itself is quicker.
+answers, a few rows do not go to the executor's thread: the event loop is quicker.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class PendingRequest:
 
 
 class Batcher:
-    """What gathers before the executor of one worker: asked from its event loop only."""
+    """What gathers before the executor of one worker, asked from its event loop."""
 
     def __init__(self, model: ServedModel, executor: Executor) -> None:
         self._model, self._executor = model, executor
@@ -77,7 +77,7 @@ class Batcher:
     async def predict(self, pending: PendingRequest) -> Outputs:
         """Predict the rows of a request, with others or alone.
 
-        Raises: CallerLeft, and what `ServedModel.predict` and `Prediction.outputs` raise.
+        Raises: CallerLeft, and what `predict` and `Prediction.outputs` raise.
         """
         self._gathered.append(pending)
         if not self._taken:

@@ -4,10 +4,8 @@ Here are HTTP's words: headers, a deadline, a status for each way to fail, and a
 the log. What is between body and answer is in `prediction`.
 """
 
-import asyncio
 import io
 import logging
-from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -19,7 +17,7 @@ from runtime.formats.json import dumps
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestLog, RequestRecord, clean_id, request_id
 from runtime.observability.metrics import Metrics
-from runtime.serving.admission import Admission, Reservation, read_body
+from runtime.serving.admission import Admission, read_body
 from runtime.serving.executor import Executor
 from runtime.serving.prediction import Policy, Predictions, Wishes
 from runtime.settings import Settings
@@ -38,6 +36,7 @@ class Endpoint:
         settings: Settings,
         executor: Executor,
         admission: Admission,
+        *,
         requests: RequestLog,
         metrics: Metrics,
     ) -> None:
@@ -53,30 +52,34 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and tell about it."""
-        request = Request(scope, receive)
-        record = RequestRecord(clean_id(request.headers.get(_ID)))
+        headers = _headers(scope)
+        record = RequestRecord(clean_id(headers.get(_ID)))
         request_id.set(record.request_id)  # of this task, which has no other request
         try:
-            response = await self._response(request, record)
+            response = await self._response(Request(scope, receive), headers, record)
         except Exception as exc:  # noqa: BLE001 -- refusal tells them apart
             response = refusal(exc, record)
         await response(scope, receive, send)
         self._requests.done(record)
         self._metrics.observe(record)
 
-    async def _response(self, request: Request, record: RequestRecord) -> Response:
+    async def _response(
+        self, request: Request, headers: dict[str, str], record: RequestRecord
+    ) -> Response:
         """Read and compute within the deadline (H-11). Raises: RequestError."""
         limit, arrived = self._deadline, False
         try:
-            with self._admission.reserve() as reservation:
-                async with asyncio.timeout(limit):
-                    with await self._body(request, reservation) as body:
-                        arrived = True
-                        record.bytes = body.seek(0, io.SEEK_END)
-                        body.seek(0)
-                        content, kind = await self._predictions.answer(
-                            body, _wishes(request), record, request.is_disconnected
-                        )
+            with self._admission.reserve(limit) as reservation:
+                length = int(headers.get("content-length", 0))
+                with await read_body(
+                    request.stream(), length, self._max_payload, reservation.hold
+                ) as body:
+                    arrived = True
+                    record.bytes = body.seek(0, io.SEEK_END)
+                    body.seek(0)
+                    content, kind = await self._predictions.answer(
+                        body, _wishes(headers), record, request.is_disconnected
+                    )
         except ClientDisconnect as exc:
             raise CallerLeft from exc
         except TimeoutError as exc:
@@ -88,18 +91,16 @@ class Endpoint:
         record.status = 200
         return _response(200, content, kind)
 
-    async def _body(self, request: Request, reservation: Reservation) -> IO[bytes]:
-        length = int(request.headers.get("content-length") or 0)
-        return await read_body(
-            request.stream(), length, self._max_payload, reservation.hold
-        )
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Give the headers by their names in lower case; of two alike the first counts."""
+    given = reversed(scope["headers"])
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
 
 
-def _wishes(request: Request) -> Wishes:
-    given = request.headers.get
-    return Wishes(
-        given("content-type", ""), given("accept", ""), given(_ATTRIBUTES, "")
-    )
+def _wishes(headers: dict[str, str]) -> Wishes:
+    names = ("content-type", "accept", _ATTRIBUTES)
+    return Wishes(*(headers.get(name, "") for name in names))
 
 
 def _response(status: int, content: bytes, media_type: str) -> Response:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from runtime import formats
 from runtime.errors import BadInput, CallerLeft, UnsupportedType
@@ -38,8 +38,7 @@ class Policy:
     mark_bad_records: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(NamedTuple):
     """The headers of a request that an answer depends on (H-19)."""
 
     content_type: str = ""
@@ -75,8 +74,7 @@ class Predictions:
         return await prediction.answer()
 
 
-@dataclass(frozen=True, slots=True)
-class _Slice:
+class _Slice(NamedTuple):
     """Some rows of a body, as `PendingRequest` takes them."""
 
     rows: Any
@@ -129,7 +127,7 @@ class _Prediction:
         assert owner.encode is not None  # noqa: S101 -- as the caller knows
         following = self._read()
         assert isinstance(following, _Slice)  # noqa: S101 -- of a whole body
-        with owners_code():
+        with owners_code:
             answer = owner.predict(following.rows)
             self._lap("predict")
             accept = self._wishes.accept or self._policy.default_accept
@@ -215,7 +213,7 @@ class _Prediction:
 
     def _decoded_by_owner(self) -> _Slice:
         assert self._model.owner.decode is not None  # noqa: S101 -- as the caller knows
-        with owners_code():
+        with owners_code:
             rows = self._model.owner.decode(self._body.read(), self._kind)
             self._record.rows = count(rows)
         return _Slice(rows, self._record.rows)
