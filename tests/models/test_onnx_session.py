@@ -21,6 +21,7 @@ from harness import ROOT, environment
 from runtime.errors import BadInput
 from runtime.models import artifact, export, onnx_session
 from runtime.models.onnx_session import Framed, OnnxClassifier
+from runtime.models.served import ServedModel
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
@@ -75,11 +76,19 @@ def test_without_being_asked_for_onnx_never_answers(model_dir: Path) -> None:
     assert type(artifact.load(model_dir)) is type(fitted())
 
 
-def test_a_setting_turns_it_off(
-    model_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_setting_turns_it_off_in_the_owners_predictor_and_nowhere_else(
+    model_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("MODEL_ENGINE", "scikit-learn")
-    assert by_scikit_learn(model_dir, caplog) == "MODEL_ENGINE=scikit-learn"
+    class Predictor:
+        def __init__(self, folder: Path) -> None:
+            self.reason = by_scikit_learn(folder, caplog)
+
+        def predict(self, rows: Any) -> Any:
+            return rows
+
+    model: Any = ServedModel.load(model_dir, Predictor, engine="scikit-learn")
+    assert model.predictor.reason == "MODEL_ENGINE=scikit-learn"
+    assert isinstance(artifact.load(model_dir, fast=True), OnnxClassifier)
 
 
 def by_scikit_learn(model_dir: Path, caplog: pytest.LogCaptureFixture) -> str:

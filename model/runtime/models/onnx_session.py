@@ -7,6 +7,7 @@ call takes some microseconds, where a pipeline of scikit-learn's takes milliseco
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ import numpy as np
 
 from runtime.errors import BadInput
 from runtime.models import artifact
-from runtime.settings import Settings
 from runtime.tabular.column import Column
 from runtime.tabular.rows import Rows
 
@@ -25,6 +25,8 @@ NOTE, ORIGIN = "onnx", "onnx_of"  # what model.json says of it
 MATRIX = "X"  # name of the one input of a model of numbers
 MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category
 _SPELT = "\0nan"  # what takes the place of that text
+# MODEL_ENGINE while an owner's Predictor is constructed: its code calls `load`.
+engine: ContextVar[str] = ContextVar("engine", default="onnx")
 
 
 def load(model_dir: Path) -> Any:
@@ -33,7 +35,7 @@ def load(model_dir: Path) -> Any:
     Raises: ModelError.
     """
     description = artifact.describe(model_dir) or {}
-    why_not = _hindrance(model_dir, description)
+    why_not = _hindrance(model_dir, description, engine.get())
     if not why_not:
         try:
             return onnx(model_dir / MODEL, description)
@@ -43,14 +45,14 @@ def load(model_dir: Path) -> Any:
     return Framed(artifact.load(model_dir))
 
 
-def is_wanted(model_dir: Path) -> bool:
-    """Say whether `load` would try model.onnx."""
-    return not _hindrance(model_dir, None)
+def is_wanted(model_dir: Path, by: str) -> bool:
+    """Say whether `load` would try model.onnx, by the engine of the settings."""
+    return not _hindrance(model_dir, None, by)
 
 
-def _hindrance(model_dir: Path, description: dict[str, Any] | None) -> str:
+def _hindrance(model_dir: Path, description: dict[str, Any] | None, by: str) -> str:
     """Say why ONNX does not answer; nothing where it does."""
-    if Settings.read().engine != "onnx":
+    if by != "onnx":
         return "MODEL_ENGINE=scikit-learn"
     if not (model_dir / MODEL).exists():
         return str((description or {}).get(NOTE, f"there is no {MODEL}"))

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +13,6 @@ from runtime.errors import (
     ModelError,
     PredictionFailed,
     RequestError,
-    ThreadsLeft,
 )
 from runtime.formats import Outputs, Table
 from runtime.models import artifact, onnx_session
@@ -30,7 +28,6 @@ EVERY = ("*",)  # output that there is
 ALL = slice(None)  # rows
 _MISSING = ("NAType", "NaTType")  # pandas', which may not be imported
 _PLAIN = {str, int, float, bool, NoneType}
-_TASKS = Path("/proc/self/task")
 
 
 class Predictor(Protocol):
@@ -73,6 +70,7 @@ class ServedModel:
         model_dir: Path,
         kind: type[Predictor],
         version_check: str = "fail",
+        engine: str = "onnx",
         **options: Any,
     ) -> "ServedModel":
         """Load the folder through the owner's Predictor; options as of `ServedModel`.
@@ -92,7 +90,11 @@ class ServedModel:
             log.warning("%s", skew)
         if description is None:
             log.info("no model.json: no check of types or versions, no warm-up row")
-        predictor = _construct(kind, model_dir)
+        token = onnx_session.engine.set(engine)
+        try:
+            predictor = _construct(kind, model_dir)
+        finally:
+            onnx_session.engine.reset(token)
         try:
             model = cls(predictor, (description or {}).get("columns"), **options)
         except (KeyError, TypeError, ValueError) as exc:
@@ -217,41 +219,6 @@ def owners_code() -> Iterator[None]:
     except (Exception, SystemExit) as exc:
         message = "the model failed on these rows; the log has the reason"
         raise PredictionFailed(message) from exc
-
-
-def import_first(kind: type[Predictor], model_dir: Path) -> None:
-    """Import the libraries of a model that start threads as they are imported.
-
-    So `unthreaded` does not count these, which no fork needs.
-    """
-    fast = onnx_session.is_wanted(model_dir)
-    if fast:
-        import_module("onnxruntime")
-    if getattr(kind, "frame", True) or not fast:
-        import_module("pandas")
-
-
-@contextlib.contextmanager
-def unthreaded() -> Iterator[None]:
-    """Refuse a block of code that leaves threads behind: it must not precede a fork.
-
-    A forked child has none of them, and native libraries wait for them for ever
-    (X-09). Import first what starts threads by itself. Raises: ThreadsLeft.
-    """
-    before = _thread_count()
-    yield
-    for _ in range(20):  # the kernel lists a thread for a moment after its end
-        left = _thread_count() - before
-        if left <= 0:
-            break
-        time.sleep(0.01)
-    else:
-        message = f"loading the model left {left} threads behind"
-        raise ThreadsLeft(message)
-
-
-def _thread_count() -> int:
-    return len(list(_TASKS.iterdir())) if _TASKS.exists() else 0
 
 
 def _construct(kind: type[Predictor], model_dir: Path) -> Predictor:

@@ -7,9 +7,8 @@ import signal
 from collections.abc import Callable
 
 from runtime.models.served import ServedModel
-from runtime.observability.logs import RequestLog
 from runtime.observability.metrics import Metrics
-from runtime.server.gunicorn_app import master, warmed
+from runtime.server.context import ServerContext
 from runtime.serving.executor import Executor
 
 log = logging.getLogger("serve")
@@ -18,47 +17,43 @@ _REPLACED = 1  # one that leaves with this one is replaced
 
 
 async def live(
-    lane: Executor,
+    server: ServerContext,
+    executor: Executor,
     model: ServedModel,
-    requests: RequestLog,
     metrics: Metrics,
     sweep: Callable[[], None],
 ) -> None:
     """Let the model answer once (H-15), then look after the worker each second."""
-    seconds = 0
     try:
-        await lane.run(model.start)
-        await lane.run(model.warm_up)
+        await executor.run(model.start)
+        await executor.run(model.warm_up)
     except Exception:  # the owner's code; no restart would cure it
         log.exception(
             "the server stops: the model failed on the warm-up row, which `example` in "
             "Predictor can replace"
         )
         os._exit(_BOOT_ERROR)
-    warmed[0] = 1
+    server.set_warm()
     await asyncio.to_thread(metrics.start)
     while True:
         await asyncio.sleep(1)
-        seconds += 1
         sweep()
-        metrics.waiting = lane.requests
+        metrics.waiting = executor.requests
         metrics.tick()
-        if seconds % 60 == 0:
-            requests.summary()
-        if lane.stuck:
-            await _replace(lane)
-        if os.getppid() != master:  # gunicorn was killed: nobody else would stop us
+        if executor.stuck:
+            await _replace(executor)
+        if os.getppid() != server.master:  # it was killed: nobody else would stop us
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _replace(lane: Executor) -> None:
+async def _replace(executor: Executor) -> None:
     """End a worker whose thread hangs; gunicorn starts another one.
 
     uvicorn accepts no more, answers 503 to those that wait, and ends the process; where
     a slow caller holds that up, it ends here. `/ping` stays 200: others serve.
     """
-    log.error("a prediction runs for over %g s: the worker is replaced", lane.limit)
-    lane.give_up()
+    log.error("a prediction runs for over %g s: the worker is replaced", executor.limit)
+    executor.give_up()
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(1)
     os._exit(_REPLACED)

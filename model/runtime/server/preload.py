@@ -1,0 +1,47 @@
+"""Whether a model that is loaded before the fork is safe in the workers (X-09).
+
+A fork copies memory, not threads: a native library whose threads are gone waits for
+them for ever. So libraries come first, and threads are counted before and after a load.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from runtime.errors import ThreadsLeft
+from runtime.models import onnx_session
+from runtime.models.served import Predictor
+
+_TASKS = Path("/proc/self/task")
+
+
+def import_first(kind: type[Predictor], model_dir: Path, engine: str) -> None:
+    """Import the libraries of a model that start threads as they are imported.
+
+    So `unthreaded` does not count these, which no fork needs.
+    """
+    fast = onnx_session.is_wanted(model_dir, engine)
+    if fast:
+        import_module("onnxruntime")
+    if getattr(kind, "frame", True) or not fast:
+        import_module("pandas")
+
+
+@contextlib.contextmanager
+def unthreaded() -> Iterator[None]:
+    """Refuse a block of code that leaves threads behind. Raises: ThreadsLeft."""
+    before = _thread_count()
+    yield
+    for _ in range(20):  # the kernel lists a thread for a moment after its end
+        left = _thread_count() - before
+        if left <= 0:
+            return
+        time.sleep(0.01)
+    message = f"loading the model left {left} threads behind"
+    raise ThreadsLeft(message)
+
+
+def _thread_count() -> int:
+    return len(list(_TASKS.iterdir())) if _TASKS.exists() else 0
