@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "model")]
 
 from harness import Server, environment, free_port, until  # noqa: E402
-from runtime import formats
+from runtime import formats  # noqa: E402
 from runtime.models import artifact, onnx_session  # noqa: E402
 from runtime.tabular.schema import Schema  # noqa: E402
 

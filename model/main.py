@@ -5,26 +5,27 @@ import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from gunicorn.errors import AppImportError
 from starlette.exceptions import HTTPException
-
-from predictor import Predictor
-from runtime.errors import ModelError
-from runtime.models.served import ServedModel
-from runtime.server.preload import import_first, unthreaded
-from runtime.observability.logs import RequestLog, clean_id
-from runtime.observability.metrics import Metrics
-from runtime.server import worker
-from runtime.server.gunicorn_app import budget, metrics_dir, warmed
-from runtime.serving.admission import Admission
-from runtime.serving.endpoint import Endpoint
 from starlette.types import Receive, Scope, Send
-from runtime.serving.executor import Executor
-from runtime.serving.openapi import document
+
+import runtime
+from predictor import Predictor
+from runtime.models.served import ServedModel
+from runtime.observability.logs import clean_id
+from runtime.server import worker
+from runtime.server.context import ServerContext
+from runtime.server.preload import import_first, unthreaded
+from runtime.serving import openapi
+from runtime.serving.endpoint import Endpoint
 from runtime.settings import Settings
+
+# Each path has one route, whose methods a 405 names; `/docs` shows the one above it.
+routes = APIRouter()
+hidden: dict[str, Any] = {"include_in_schema": False}
 
 
 class Front:
@@ -45,88 +46,98 @@ class Front:
             await self._app(scope, receive, send)
 
 
-def create() -> Front:
-    """Load the model and make the app.
+def create(server: ServerContext | None = None) -> Front:
+    """Load the model and make the app; without a server, by the environment alone.
 
     gunicorn calls this before it forks, so that all workers share the model's memory;
-    with MODEL_PRELOAD=false each worker calls it. Raises: ThreadsLeft, and where the
-    model cannot be served AppImportError, which ends gunicorn with its one sentence.
+    with MODEL_PRELOAD=false each worker calls it. Raises: ThreadsLeft; ModelError.
     """
-    settings = Settings.read()
-    import_first(Predictor, settings.model_dir)
+    server = server or ServerContext.of(Settings.read())
+    settings = server.settings
+    import_first(Predictor, settings.model_dir, settings.engine)
     with unthreaded() if settings.preload else nullcontext():
-        try:
-            model = ServedModel.load(
-                settings.model_dir,
-                Predictor,
-                settings.version_check,
-                settings.engine,
-                outputs=settings.outputs,
-                closed=settings.unseen == "refuse",
-            )
-        except ModelError as exc:
-            raise AppImportError(str(exc)) from exc
-    app = app_of(model, settings)
+        model = ServedModel.load(
+            settings.model_dir,
+            Predictor,
+            settings.version_check,
+            settings.engine,
+            outputs=settings.outputs,
+            closed=settings.unseen == "refuse",
+        )
+    app = app_of(model, server)
     gc.collect()
     gc.freeze()  # else the collector writes to every object, and no page stays shared
     return Front(app)
 
 
-def app_of(model: ServedModel, settings: Settings) -> FastAPI:
+def app_of(model: ServedModel, server: ServerContext) -> FastAPI:
     """Make the app that serves one model."""
-    app = FastAPI(lifespan=lifespan, redirect_slashes=False, redoc_url=None)
-    app.openapi = lambda: document(model.schema)  # type: ignore[method-assign]
-    app.state.model, app.state.settings = model, settings
-    app.add_route("/ping", ping, methods=["GET", "POST"])  # POST: H-16
-    app.add_route("/execution-parameters", execution_parameters)
-    app.add_route("/metrics", metrics)
+    app = FastAPI(
+        title="SageMaker model server",
+        version=runtime.__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    app.state.model, app.state.server = model, server
+    app.include_router(routes)
+    app.post(
+        "/invocations",
+        response_class=Response,
+        responses=openapi.responses(),
+        openapi_extra=openapi.request(model.schema),
+    )(invocations)
     app.add_exception_handler(HTTPException, no_route)
     return app
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Give a worker its lane, and look after it."""
-    model, settings = app.state.model, app.state.settings
+    """Give a worker its executor, and look after it."""
+    model: ServedModel = app.state.model
+    server: ServerContext = app.state.server
     sys.setswitchinterval(0.001)  # seconds that `/ping` waits for code that computes
-    requests, counters = RequestLog(settings.log_requests), Metrics(metrics_dir)
-    memory = budget.body_memory
-    executor = Executor(budget.threads, settings.deadline)
-    admission = Admission(settings.queue, memory)
-    app.state.metrics = counters
-    invocations = Endpoint(
-        model, settings, executor, admission, requests=requests, metrics=counters
-    )
-    app.state.invocations = invocations  # for `Front`; the router knows the 405
-    app.router.add_route("/invocations", invocations, methods=["POST"])  # type: ignore[arg-type]
-    life = worker.live(
-        executor, admission, model, requests, counters, invocations.sweep
-    )
-    task = asyncio.create_task(life)
+    endpoint = Endpoint(model, server.settings, server.budget, server.metrics_dir)
+    app.state.metrics, app.state.invocations = endpoint.metrics, endpoint
+    task = asyncio.create_task(worker.live(server, endpoint))
     yield
     task.cancel()
-    counters.tick()
-    requests.summary()
+    endpoint.metrics.tick()
 
 
+async def invocations() -> Response:
+    """Give one prediction for each row."""
+    raise HTTPException(404)  # `Front` answers; what comes here is another path
+
+
+@routes.get("/ping", response_class=Response, responses=openapi.PING)
+@routes.api_route("/ping", methods=["GET", "HEAD", "POST"], **hidden)  # POST: H-16
 async def ping(request: Request) -> Response:
     """Answer 200 once the model has answered the warm-up row, else 503 (H-13)."""
-    healthy = warmed[0] and request.app.state.model.owner.healthy()
+    state = request.app.state
+    healthy = state.server.warm and state.model.owner.healthy()
     return Response(status_code=200 if healthy else 503)
 
 
-async def execution_parameters(request: Request) -> Response:
+@routes.get("/execution-parameters")
+@routes.api_route("/execution-parameters", methods=["GET", "HEAD"], **hidden)
+async def execution_parameters(request: Request) -> openapi.ExecutionParameters:
     """Say how a batch transform is best cut; what the job says wins (H-50).
 
     No BatchStrategy: the service and its SDK spell it differently (H-51).
     """
-    settings: Settings = request.app.state.settings
-    transforms = min(settings.transforms or budget.workers, 100)
+    server: ServerContext = request.app.state.server
+    settings = server.settings
+    transforms = min(settings.transforms or server.budget.workers, 100)
     most = 100 // transforms  # MB each: all of them together are at most 100
     size = max(1, min(int(settings.max_payload_mb or most), most))
-    return JSONResponse({"MaxConcurrentTransforms": transforms, "MaxPayloadInMB": size})
+    return openapi.ExecutionParameters(
+        MaxConcurrentTransforms=transforms, MaxPayloadInMB=size
+    )
 
 
+@routes.get("/metrics", response_class=Response, responses=openapi.METRICS)
+@routes.api_route("/metrics", methods=["GET", "HEAD"], **hidden)
 async def metrics(request: Request) -> Response:
     """Give Prometheus' text, summed over all workers (H-40)."""
     request.app.state.metrics.tick()

@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import runtime
 from harness import linux_only
 from runtime.resources import (
     MEMORY_PER_WORKER,
     Budget,
     cpu_count,
     memory_limit,
-    thread_variables,
 )
 
 GIB = 2**30
@@ -174,32 +170,3 @@ def test_more_workers_than_cpus_have_one_thread_each(workers: int) -> None:
 def test_bodies_that_wait_have_a_quarter_of_a_workers_memory() -> None:
     """X-05: a crowd with large bodies is refused before the worker is killed."""
     assert Budget(4, 1, 16 * GIB).body_memory == GIB
-
-
-def python(program: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=Path(runtime.__file__).parents[1],
-        env={"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-
-def test_native_libraries_have_one_thread_until_the_workers_have_forked() -> None:
-    """X-08, X-09: and joblib's n_jobs=-1 means the budget from the start."""
-    environ = thread_variables(Budget(2, 3, MEMORY))
-    assert environ["MODEL_SERVER_THREADS"] == environ["LOKY_MAX_CPU_COUNT"] == "3"
-    for library in ("OMP", "OPENBLAS", "MKL"):
-        assert environ[f"{library}_NUM_THREADS"] == "1"
-
-
-def test_nothing_imports_numpy_before_the_variables_are_set() -> None:
-    """X-08: numpy reads the thread variables once, when it is imported."""
-    program = """
-import sys
-import gunicorn.app.wsgiapp, runtime.server.gunicorn_app, uvicorn_worker
-print("numpy" in sys.modules)
-"""
-    assert python(program).strip() == "False"

@@ -1,6 +1,6 @@
 """SageMaker's container contract, and all that `train` and `predictor.py` import of it.
 
-What `__all__` lists is the public surface, which stays as it is from release to release.
+What `__all__` lists is the public surface, which stays from release to release.
 Everything else in this folder may move. Each name is imported at its first use: a
 server needs neither pandas nor scikit-learn where ONNX answers, a job no HTTP.
 """

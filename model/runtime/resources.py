@@ -1,4 +1,4 @@
-"""What this container really has, not what its host has: CPUs, memory, threads.
+"""What this container really has, not what its host has: CPUs and memory.
 
 Traps: X-05 (memory), X-06 (CPUs of the host), X-08 (threads times workers).
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MEMORY_PER_WORKER = 2**30  # bytes; serverless with 1 GB gets one worker (H-42)
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -74,14 +73,3 @@ def _words(file: Path) -> list[str]:
         return file.read_text().split()
     except OSError:
         return []
-
-
-def thread_variables(budget: Budget) -> dict[str, str]:
-    """Give the variables that keep native code to one thread until the fork (X-09).
-
-    They count only before numpy is imported. Each worker raises the limit to its budget
-    in the thread that predicts; joblib's `n_jobs=-1` means the budget from the start.
-    """
-    share = str(budget.threads)
-    ours = {"MODEL_SERVER_THREADS": share, "LOKY_MAX_CPU_COUNT": share}
-    return ours | dict.fromkeys(THREAD_VARIABLES, "1")

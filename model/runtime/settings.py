@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -20,120 +20,65 @@ from runtime.formats import FORMATS
 from runtime.formats.media_types import media_type, names
 
 
+def _set(default: Any, *variables: str, **limits: Any) -> Any:
+    """Declare a field; of its variables the first that is set wins."""
+    return Field(default, validation_alias=AliasChoices(*variables), **limits)
+
+
 class Settings(BaseModel):
-    """How this container serves. The first name of a variable that is set wins."""
+    """How this container serves; the reference's table has the sentence of each."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
-    base_dir: Path = Field(
-        Path("/opt/ml"),
-        validation_alias=AliasChoices("SAGEMAKER_BASE_DIR"),
-        description="absolute folder in the place of `/opt/ml`",
+    base_dir: Path = _set(Path("/opt/ml"), "SAGEMAKER_BASE_DIR")
+    """absolute folder in the place of `/opt/ml`"""
+    port: int = _set(8080, "SAGEMAKER_BIND_TO_PORT", ge=1, le=65535)
+    """port to listen on"""
+    workers: int | None = _set(
+        None, "SAGEMAKER_MODEL_SERVER_WORKERS", "MODEL_SERVER_WORKERS", ge=1
     )
-    port: int = Field(
-        8080,
-        ge=1,
-        le=65535,
-        validation_alias=AliasChoices("SAGEMAKER_BIND_TO_PORT"),
-        description="port to listen on",
-    )
-    workers: int | None = Field(
+    """worker processes; unset: one a CPU, each with 1 GiB of memory"""
+    threads: int | None = _set(None, "MODEL_SERVER_THREADS", "OMP_NUM_THREADS", ge=1)
+    """threads of native code in each worker; unset: CPUs / workers"""
+    timeout: float | None = _set(
         None,
-        ge=1,
-        validation_alias=AliasChoices(
-            "SAGEMAKER_MODEL_SERVER_WORKERS", "MODEL_SERVER_WORKERS"
-        ),
-        description="worker processes; unset: one a CPU, each with 1 GiB of memory",
-    )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        validation_alias=AliasChoices("MODEL_SERVER_THREADS", "OMP_NUM_THREADS"),
-        description="threads of native code in each worker; unset: CPUs / workers",
-    )
-    timeout: float | None = Field(
-        None,
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT",
+        "MODEL_SERVER_TIMEOUT",
         gt=0,
-        validation_alias=AliasChoices(
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS",
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT",
-            "MODEL_SERVER_TIMEOUT",
-        ),
-        description="seconds until a request is answered 504; unset: 60, in batch "
-        "transform 3600",
     )
-    max_payload_mb: float = Field(
-        25,
-        ge=0,
-        allow_inf_nan=False,
-        validation_alias=AliasChoices("SAGEMAKER_MAX_PAYLOAD_IN_MB"),
-        description="largest body in MB, over it 413; 0: no limit",
+    """seconds until a request is answered 504; unset: 60, in batch transform 3600"""
+    max_payload_mb: float = _set(
+        25, "SAGEMAKER_MAX_PAYLOAD_IN_MB", ge=0, allow_inf_nan=False
     )
-    queue: int = Field(
-        1000,
-        ge=1,
-        validation_alias=AliasChoices("MODEL_SERVER_QUEUE"),
-        description="requests that a worker holds at once; the next one is 503",
+    """largest body in MB, over it 413; 0: no limit"""
+    queue: int = _set(1000, "MODEL_SERVER_QUEUE", ge=1)
+    """requests that a worker holds at once; the next one is 503"""
+    default_accept: str = _set(
+        "application/json", "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
     )
-    default_accept: str = Field(
-        "application/json",
-        validation_alias=AliasChoices("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"),
-        description="media type of the answer when the request names none",
-    )
-    outputs: tuple[str, ...] = Field(
-        (),
-        validation_alias=AliasChoices("SAGEMAKER_INFERENCE_OUTPUT"),
-        description="outputs of `predict` that are answered, separated by commas; "
-        "unset: the first",
-    )
-    unseen: Literal["pass", "refuse"] = Field(
-        "pass",
-        validation_alias=AliasChoices("MODEL_UNSEEN_CATEGORIES"),
-        description="text that `fit` has not seen in a column of few categories: "
-        "`predict` gets it, or the request is 400",
-    )
-    batch: bool = Field(
-        default=False,
-        validation_alias=AliasChoices("SAGEMAKER_BATCH"),
-        description="true in batch transform, where SageMaker sets it",
-    )
-    transforms: int | None = Field(
-        None,
-        ge=1,
-        validation_alias=AliasChoices("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"),
-        description="requests at once in batch transform; unset: one a worker",
-    )
-    bad_records: Literal["fail", "mark"] = Field(
-        "fail",
-        validation_alias=AliasChoices("MODEL_BATCH_BAD_RECORDS"),
-        description="a bad row in batch transform: the request is 400, or `ERROR` "
-        "stands in the place of its answer",
-    )
-    preload: bool = Field(
-        default=sys.platform == "linux",  # elsewhere no one counts the threads it left
-        validation_alias=AliasChoices("MODEL_PRELOAD"),
-        description="load the model once, before the workers fork, where safe",
-    )
-    engine: Literal["onnx", "scikit-learn"] = Field(
-        default="onnx",
-        validation_alias=AliasChoices("MODEL_ENGINE"),
-        description="what answers for `load(model_dir, fast=True)`, where both can",
-    )
-    version_check: Literal["fail", "warn", "off"] = Field(
-        "fail",
-        validation_alias=AliasChoices("MODEL_VERSION_CHECK"),
-        description="what to do with a model of another scikit-learn version",
-    )
-    log_requests: Literal["errors", "all", "off"] = Field(
-        "errors",
-        validation_alias=AliasChoices("LOG_REQUESTS"),
-        description="which requests have a log line; a summary each minute but for off",
-    )
-    log_level: int = Field(
-        20,
-        validation_alias=AliasChoices("SAGEMAKER_CONTAINER_LOG_LEVEL"),
-        description="Python's number: 10 debug, 20 info, 30 warning, 40 error",
-    )
+    """media type of the answer when the request names none"""
+    outputs: tuple[str, ...] = _set((), "SAGEMAKER_INFERENCE_OUTPUT")
+    """outputs of `predict` that are answered, separated by commas; unset: the first"""
+    unseen: Literal["pass", "refuse"] = _set("pass", "MODEL_UNSEEN_CATEGORIES")
+    """text that `fit` has not seen in its column: `predict` gets it, or it is a 400"""
+    batch: bool = _set(False, "SAGEMAKER_BATCH")  # noqa: FBT003 -- as of `Field`
+    """true in batch transform, where SageMaker sets it"""
+    transforms: int | None = _set(None, "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", ge=1)
+    """requests at once in batch transform; unset: one a worker"""
+    bad_records: Literal["fail", "mark"] = _set("fail", "MODEL_BATCH_BAD_RECORDS")
+    """a bad row in batch transform: a 400, or `ERROR` in the place of its answer"""
+    # Elsewhere than on Linux no one counts the threads that loading has left.
+    preload: bool = _set(sys.platform == "linux", "MODEL_PRELOAD")
+    """load the model once, before the workers fork, where safe"""
+    engine: Literal["onnx", "scikit-learn"] = _set("onnx", "MODEL_ENGINE")
+    """what answers for `load(model_dir, fast=True)`, where both can"""
+    version_check: Literal["fail", "warn", "off"] = _set("fail", "MODEL_VERSION_CHECK")
+    """what to do with a model of another scikit-learn version"""
+    log_requests: Literal["errors", "all", "off"] = _set("errors", "LOG_REQUESTS")
+    """which requests have a log line"""
+    log_level: int = _set(20, "SAGEMAKER_CONTAINER_LOG_LEVEL")
+    """Python's number: 10 debug, 20 info, 30 warning, 40 error"""
 
     @field_validator("outputs", mode="before")
     @classmethod

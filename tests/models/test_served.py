@@ -1,7 +1,6 @@
 import csv
 import json
 import logging
-import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,18 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from harness import answer_of, linux_only, table_of
+from harness import answer_of, table_of
 from runtime.errors import (
     BadInput,
     ModelError,
     NotAcceptable,
     PredictionFailed,
-    ThreadsLeft,
     UnsupportedType,
 )
 from runtime.formats import CSV, JSON, Table
 from runtime.models import artifact
 from runtime.models.owner import Owner
 from runtime.models.served import ServedModel
-from runtime.server.preload import unthreaded
 from runtime.tabular.schema import Schema, found_in
 
 X = pd.DataFrame({"age": [33, 44], "city": ["Rome", "Bonn"]})
@@ -563,41 +560,3 @@ def test_a_model_json_with_columns_that_cannot_be_read_is_one_sentence(
     """X-10."""
     with pytest.raises(ModelError, match=r"model\.json"):
         ServedModel.load(save(tmp_path, columns=columns), Predictor)
-
-
-def test_loading_that_leaves_no_thread_behind_may_precede_a_fork() -> None:
-    """X-09: the kernel may list a thread for a moment longer than Python does."""
-    with unthreaded():
-        done = threading.Thread(target=lambda: None)
-        done.start()
-        done.join()
-
-
-@linux_only
-def test_loading_that_leaves_a_thread_behind_may_not_precede_a_fork() -> None:
-    """X-09."""
-    finish = threading.Event()
-    left = threading.Thread(target=finish.wait)
-    try:
-        with pytest.raises(ThreadsLeft, match="left 1 threads behind"), unthreaded():
-            left.start()
-    finally:
-        finish.set()
-        left.join()
-
-
-def test_an_error_while_loading_is_not_hidden_by_the_threads_it_left() -> None:
-    finish = threading.Event()
-    left = threading.Thread(target=finish.wait)
-
-    def load() -> None:
-        left.start()
-        msg = "corrupt"
-        raise ModelError(msg)
-
-    try:
-        with pytest.raises(ModelError, match="corrupt"), unthreaded():
-            load()
-    finally:
-        finish.set()
-        left.join()

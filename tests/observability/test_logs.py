@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +26,6 @@ from runtime.observability.logs import (
     clean_id,
     request_id,
 )
-from runtime.observability.stdout import Prints
 
 # `[time] [process] [LEVEL]`, then the id where there is one.
 START = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] \[\d+\] \[[A-Z]+\] "
@@ -39,16 +37,12 @@ def record(status: int = 200, seconds: float = 0.001, **fields: Any) -> RequestR
     return RequestRecord("an-id", status=status, started=started, **fields)
 
 
-def lines(
-    mode: Any, *records: RequestRecord, summary: bool = False
-) -> list[dict[str, Any]]:
+def lines(mode: Any, *records: RequestRecord) -> list[dict[str, Any]]:
     """Give what a log writes about requests."""
     stream = io.StringIO()
     log = RequestLog(mode, stream)
     for each in records:
         log.done(each)
-    if summary:
-        log.summary()
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -150,52 +144,6 @@ def test_no_request_has_two_lines(name: str, code: str) -> None:
     assert len(shown.splitlines()) == 1
 
 
-def test_a_summary_counts_the_requests_since_the_last_one() -> None:
-    """Refused is the caller's fault, errors are ours."""
-    stream = io.StringIO()
-    log = RequestLog("errors", stream)
-    for status in (200, 400, 413, 500):
-        log.done(record(status, rows=2))
-    log.summary()
-    log.done(record(rows=5))
-    log.summary()
-    shown = [json.loads(line) for line in stream.getvalue().splitlines()]
-    first, second = (line for line in shown if line["event"] == "summary")
-    counts = ("requests", "errors", "refused", "rows")
-    assert [first[name] for name in counts] == [4, 1, 2, 8]
-    assert [second[name] for name in counts] == [1, 0, 0, 5]
-    assert first.keys() == {*counts, "time", "event", "seconds", "p50_ms", "p99_ms"}
-
-
-@pytest.mark.parametrize(("mode", "written"), [("errors", 1), ("all", 2), ("off", 0)])
-def test_a_summary_says_nothing_where_it_has_nothing_to_say(
-    mode: str, written: int
-) -> None:
-    """None without requests, none with LOG_REQUESTS=off."""
-    assert lines(mode, summary=True) == []
-    assert len(lines(mode, record(), summary=True)) == written
-
-
-@given(st.lists(st.floats(100, 100_000), min_size=1, max_size=300))
-@example([100.0] * 98 + [200.0, 1000.0])
-def test_quantiles_are_within_three_percent(seconds: list[float]) -> None:
-    """Of the durations themselves: the smallest that so many do not exceed."""
-    requests = [record(seconds=each) for each in seconds]
-    shown = lines("errors", *requests, summary=True)[-1]
-    for name, share in (("p50_ms", 50), ("p99_ms", 99)):
-        place = -(-share * len(seconds) // 100) - 1
-        true = sorted(seconds)[place] * 1000
-        assert shown[name] == pytest.approx(true, rel=0.03)
-
-
-def test_the_memory_of_a_summary_has_a_bound() -> None:
-    """From a microsecond to a day there are some hundred steps."""
-    log = RequestLog("errors", io.StringIO())
-    for step in range(50_000):
-        log.done(record(seconds=1e-6 * 1.0005**step))
-    assert len(log._tally.steps) < 600
-
-
 @linux_only
 def test_a_line_that_cannot_be_written_fails_no_request() -> None:
     """A full disk, a stream that somebody closed."""
@@ -239,7 +187,7 @@ def test_a_message_cannot_wipe_what_is_on_the_screen() -> None:
 
 def run(program: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a program that has imported logs, for 30 s at most."""
-    header = "import logging, sys; from runtime.observability import logs, stdout\n"
+    header = "import logging, sys; from runtime.observability import logs\n"
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", header + program],
         env=environment(PYTHONPATH=ROOT / "model"),
@@ -261,7 +209,7 @@ def test_configure_sends_records_of_a_level_and_above_to_stderr() -> None:
 
 
 def test_what_gunicorn_and_uvicorn_log_has_the_same_form(tmp_path: Path) -> None:
-    """One form for one log; the owner's prints are in it, with their id."""
+    """One form for one log; what the owner logs is in it, with its id."""
     (tmp_path / "config.py").write_text(
         "from runtime.observability.logs import configure, log_settings\n"
         f"bind = '127.0.0.1:{(port := free_port())}'\n"
@@ -272,15 +220,14 @@ def test_what_gunicorn_and_uvicorn_log_has_the_same_form(tmp_path: Path) -> None
         "configure(20)\n"
     )
     (tmp_path / "app.py").write_text(
-        "from runtime.observability.stdout import capture_prints\n"
+        "import logging\n"
         "from runtime.observability.logs import request_id\n"
         "async def app(scope, receive, send):\n"
         "    if scope['type'] == 'lifespan':\n"
         "        await receive()\n"
-        "        capture_prints()\n"
         "        return await send({'type': 'lifespan.startup.complete'})\n"
         "    request_id.set('an-id')\n"
-        "    print('of the owner')\n"
+        "    logging.getLogger('own').warning('of the owner')\n"
         "    raise ValueError('oh')\n"
     )
     log = tmp_path / "log"
@@ -313,185 +260,3 @@ def test_what_gunicorn_and_uvicorn_log_has_the_same_form(tmp_path: Path) -> None
     assert any(re.fullmatch(START + r"\[an-id\] of the owner", x) for x in written)
     assert "  | ValueError: oh" in written
     assert any(line.endswith("Shutting down: Master") for line in written)
-
-
-@pytest.fixture
-def prints() -> Iterator[tuple[Prints, io.StringIO, io.StringIO]]:
-    """Give what stands in for stdout, the real stream, and the log."""
-    real, log = io.StringIO(), io.StringIO()
-    handler = logging.StreamHandler(log)
-    handler.setFormatter(Lines())
-    logger = logging.getLogger("print")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield Prints(real), real, log
-    logger.removeHandler(handler)
-
-
-def logged(log: io.StringIO) -> list[tuple[str, str]]:
-    """Give id and message of each record."""
-    form = re.compile(START + r"\[([^]]+)\] (.*)")
-    matches = [form.fullmatch(line) for line in log.getvalue().splitlines()]
-    return [(m[1], m[2]) for m in matches if m]
-
-
-@contextlib.contextmanager
-def request(name: str) -> Iterator[None]:
-    """Run a block for a request."""
-    token = request_id.set(name)
-    yield
-    request_id.reset(token)
-
-
-def test_what_is_printed_for_a_request_is_logged_under_its_id(prints: Any) -> None:
-    """Line by line, wherever the pieces end."""
-    out, real, log = prints
-    with request("one"):
-        print("a", 1, "\nb", file=out)
-        out.writelines(["c", "d\n"])
-    assert logged(log) == [("one", "a 1 "), ("one", "b"), ("one", "cd")]
-    assert real.getvalue() == ""
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_what_is_printed_without_a_request_is_unchanged(text: str) -> None:
-    """Not one character more, and at once."""
-    real = io.StringIO(newline="")
-    assert Prints(real).write(text) == len(text)
-    assert real.getvalue() == text
-
-
-@given(st.lists(st.text()))
-def test_no_print_forges_a_line(texts: list[str]) -> None:
-    """Neither in one piece nor in several."""
-    log = io.StringIO()
-    handler = logging.StreamHandler(log)
-    handler.setFormatter(Lines())
-    logging.getLogger("print").addHandler(handler)
-    logging.getLogger("print").setLevel(logging.INFO)
-    with request("one"):
-        out = Prints(io.StringIO())
-        out.writelines(texts)
-        out.flush()
-    logging.getLogger("print").removeHandler(handler)
-    for line in log.getvalue().splitlines():
-        assert re.match(START + r"\[one\] ", line), line
-
-
-def test_half_a_line_stays_with_its_request(prints: Any) -> None:
-    """Another request of the thread, or none, ends it."""
-    out, real, log = prints
-    with request("one"):
-        print("half", end="", file=out)
-    with request("two"):
-        print("whole", file=out)
-        print("half", end="", file=out)
-    print("none", file=out)
-    assert logged(log) == [("one", "half"), ("two", "whole"), ("two", "half")]
-    assert real.getvalue() == "none\n"
-
-
-def test_flush_shows_half_a_line_but_not_a_progress_bar(prints: Any) -> None:
-    """A bar is written over, and only its end is worth a record."""
-    out, _, log = prints
-    with request("one"):
-        print("Loading ", end="", flush=True, file=out)
-        for percent in (0, 50, 100):
-            print(f"\r{percent} %", end="", flush=True, file=out)
-        print(file=out)
-        print("Windows\r", file=out)
-    assert logged(log) == [("one", "Loading "), ("one", "100 %"), ("one", "Windows")]
-
-
-def test_a_line_without_an_end_does_not_fill_the_memory(prints: Any) -> None:
-    """It comes in pieces, and none is lost."""
-    out, _, log = prints
-    with request("one"):
-        for _ in range(100):
-            out.write("x" * 1000)
-        out.flush()
-    pieces = [message for _, message in logged(log)]
-    assert "".join(pieces) == "x" * 100_000
-    assert max(map(len, pieces)) < 10_000
-
-
-def test_threads_do_not_mix_their_lines(prints: Any) -> None:
-    """Each thread has a half line of its own."""
-    out, _, log = prints
-    together = threading.Barrier(8)
-
-    def work(name: str) -> None:
-        with request(name):
-            together.wait()
-            for _ in range(50):
-                for piece in (name, "-", name, "\n"):
-                    out.write(piece)
-
-    threads = [threading.Thread(target=work, args=(f"r{n}",)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(logged(log)) == sorted(
-        (f"r{n}", f"r{n}-r{n}") for n in range(8) for _ in range(50)
-    )
-
-
-def test_prints_are_logged_once_where_logging_goes_to_stdout() -> None:
-    """The owner's own handler on sys.stdout does not call itself for ever."""
-    done = run(
-        "stdout.capture_prints()\n"
-        "logging.basicConfig(stream=sys.stdout, format='%(name)s: %(message)s')\n"
-        "logs.request_id.set('one')\n"
-        "print('hello')\n"
-        "logging.getLogger('own').error('oh')\n"
-    )
-    # A record to stdout is printed text, and what is printed is a record.
-    assert done.stdout == "print: hello\nprint: own: oh\n"
-    assert done.stderr == ""
-
-
-def test_prints_are_logged_at_any_level() -> None:
-    """A person who prints wants to see it."""
-    done = run(
-        "logs.configure(40)\n"
-        "stdout.capture_prints()\n"
-        "logs.request_id.set('one')\n"
-        "print('hello')\n"
-    )
-    assert re.fullmatch(START + r"\[one\] hello\n", done.stderr)
-
-
-def test_programs_find_what_they_know_of_stdout() -> None:
-    """The descriptor, the encoding, the bytes below; faulthandler writes to it."""
-    done = run(
-        "import faulthandler\n"
-        "real = sys.stdout\n"
-        "stdout.capture_prints()\n"
-        "out = sys.stdout\n"
-        "assert out.fileno() == 1 and not out.isatty() and out.writable()\n"
-        "assert out.encoding == real.encoding and out.errors == real.errors\n"
-        "print('text', flush=True)\n"
-        "out.buffer.write(b'bytes\\n')\n"
-        "out.flush()\n"
-        "faulthandler.dump_traceback(file=out)\n"
-    )
-    assert done.stdout.startswith("text\nbytes\nCurrent thread"), done.stderr
-
-
-@linux_only
-def test_a_print_that_cannot_be_written_fails_no_request() -> None:
-    """A full disk, and a stdout that the owner has closed."""
-    with Path("/dev/full").open("w") as full:
-        done = run(
-            "import io\n"
-            "sys.stdout = stdout.Prints(sys.stdout)\n"
-            "print('x', flush=True)\n"
-            "print('x' * 100_000)\n"
-            "sys.stdout = stdout.Prints(io.StringIO())\n"
-            "sys.stdout.close()\n"
-            "print('x')\n"
-            "print('survived', file=sys.stderr)\n",
-            stdout=full,
-        )
-    assert done.stderr.startswith("survived\n")

@@ -1,15 +1,17 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from harness import answer_of
+from harness import ECHO, answer_of, copy_program, environment
 from runtime import errors
 from runtime.formats import FORMATS, READ
 from runtime.models.served import ServedModel
-from runtime.serving.openapi import document
+from runtime.serving import openapi
 from runtime.tabular.schema import Schema
 
 X = pd.DataFrame(
@@ -31,13 +33,52 @@ class Rows:
         return [rows.shape[1]] * len(rows)
 
 
-def operation(path: str, method: str, schema: Schema | None = SCHEMA) -> dict[str, Any]:
-    found: dict[str, Any] = document(schema)["paths"][path][method]
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Give what a server shows at /openapi.json, whose model has the schema."""
+    folder = tmp_path_factory.mktemp("openapi")
+    program = copy_program(folder / "program", ECHO)
+    (folder / "model").mkdir()
+    description = {"columns": SCHEMA.to_json()}
+    (folder / "model/model.json").write_text(json.dumps(description))
+    asking = (
+        "import asyncio, main\n"
+        "sent = []\n"
+        "async def send(message): sent.append(message)\n"
+        "scope = {'type': 'http', 'path': '/openapi.json', 'method': 'GET', "
+        "'headers': [], 'query_string': b'', 'root_path': ''}\n"
+        "asyncio.run(main.create()(scope, None, send))\n"
+        "print(sent[1]['body'].decode())\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-W", "error", "-c", asking],
+        cwd=program,
+        env=environment(SAGEMAKER_BASE_DIR=folder),
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    found: dict[str, Any] = json.loads(shown)
     return found
 
 
-def test_the_document_is_plain_json() -> None:
-    assert json.loads(json.dumps(document(SCHEMA))) == document(SCHEMA)
+def content(schema: Schema | None) -> dict[str, Any]:
+    """Give the bodies of `/invocations` as they are described, by media type."""
+    found: dict[str, Any] = openapi.request(schema)["requestBody"]["content"]
+    return found
+
+
+def test_the_document_is_of_the_server_and_names_each_operation_once(
+    document: dict[str, Any],
+) -> None:
+    """`main.create()` needs no server around it, and FastAPI warns of nothing."""
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["title"] == "SageMaker model server"
+    operations = [o for path in document["paths"].values() for o in path.values()]
+    assert document["paths"].keys() == {
+        *("/ping", "/invocations", "/execution-parameters", "/metrics")
+    }
+    assert len({o["operationId"] for o in operations}) == len(operations)
+    assert all(o["description"] for o in operations)
 
 
 @pytest.mark.parametrize(
@@ -45,30 +86,33 @@ def test_the_document_is_plain_json() -> None:
 )
 def test_the_example_of_a_body_is_a_row_that_the_model_answers(media_type: str) -> None:
     """H-15: the row that warms the model up, too."""
-    example = operation("/invocations", "post")["requestBody"]["content"][media_type][
-        "example"
-    ]
+    example = content(SCHEMA)[media_type]["example"]
     body = example if isinstance(example, str) else json.dumps(example)
     model = ServedModel(Rows(Path()), None)
     assert answer_of(model, body.encode(), media_type)[0] == b"3\n"
 
 
-def test_every_format_is_described() -> None:
-    """H-21, H-22."""
-    found = operation("/invocations", "post")
-    assert found["requestBody"]["content"].keys() == READ.keys()
+def test_every_format_is_described(document: dict[str, Any]) -> None:
+    """H-21, H-22: with the examples of the schema."""
+    found = document["paths"]["/invocations"]["post"]
+    assert found["requestBody"]["content"] == content(SCHEMA)
+    assert content(SCHEMA).keys() == READ.keys()
     assert found["responses"]["200"]["content"].keys() == FORMATS.keys()
 
 
-def test_every_status_of_an_error_is_described() -> None:
+def test_every_status_of_an_error_is_described(document: dict[str, Any]) -> None:
     """H-25."""
     kinds: list[Any] = [errors.RequestError, *errors.RequestError.__subclasses__()]
-    described = operation("/invocations", "post")["responses"].keys()
+    responses = document["paths"]["/invocations"]["post"]["responses"]
     kinds.remove(errors.CallerLeft)  # who reads no answer
-    assert {str(kind.status) for kind in kinds} == described - {"200"}
+    assert {str(kind.status) for kind in kinds} == responses.keys() - {"200"}
+    error = {"schema": {"$ref": "#/components/schemas/Error"}}
+    responses.pop("200")
+    assert all(r["content"] == {"application/json": error} for r in responses.values())
+    required = document["components"]["schemas"]["Error"]["required"]
+    assert required == ["code", "message", "request_id"]
 
 
 def test_without_a_schema_there_are_no_examples() -> None:
     for schema in (None, Schema.of_names(["a"])):
-        content = operation("/invocations", "post", schema)["requestBody"]["content"]
-        assert all("example" not in kind for kind in content.values())
+        assert all("example" not in kind for kind in content(schema).values())

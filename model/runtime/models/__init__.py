@@ -1,6 +1,6 @@
 """A model folder, and what it takes to predict with it.
 
 The files and how they are written, the owner's Predictor, scikit-learn or ONNX Runtime
-behind it, and the proof that both answer the same. Nothing here knows HTTP or a training
+behind it, and the proof that both answer alike. Nothing here knows HTTP or a training
 job. Imported by `serving`, `server` and `training`.
 """

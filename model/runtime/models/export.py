@@ -14,7 +14,7 @@ import joblib
 import pandas as pd
 
 import runtime
-from runtime.models import artifact, onnx_session
+from runtime.models import artifact
 
 SECONDS = 120
 NEEDED = ("onnxruntime", "skl2onnx")

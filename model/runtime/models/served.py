@@ -106,11 +106,11 @@ class ServedModel:
     def warm_up(self) -> None:
         """Predict one synthetic row, so that `/ping` tells the truth (H-15)."""
         if self.owner.example is not None:
-            self.predict(self._owners_rows(self.owner.example))
+            self.predict(self._owners_rows(self.owner.example)).outputs()
         elif self.owner.decode is not None:
             log.info("decode is the owner's own: set `example` to have a warm-up row")
         elif self.schema is not None and self._typed:
-            self.predict(self.rows(self.schema.example()))
+            self.predict(self.rows(self.schema.example())).outputs()
 
     def rows(self, columns: Values, schema: Schema | None = None) -> Any:
         """Make what `predict` takes of typed columns: a DataFrame, or `Rows`.

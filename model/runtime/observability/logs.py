@@ -1,19 +1,17 @@
-"""What a worker writes: a line for a request, a summary, the owner's own lines.
+"""What a worker writes: a line for a request, and what the owner's code logs.
 
 Lines about requests are JSON, one object each; on a terminal they are short text.
-Neither holds a value of a row. The owner's log records and prints carry the id of the
-request that they speak of, and no text can start a line that looks like one of ours.
+Neither holds a value of a row. The owner's log records carry the id of the request that
+they speak of, and no text can start a line that looks like one of ours.
 """
 
 import contextlib
 import json
 import logging
 import logging.config
-import math
 import re
 import sys
 import time
-from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,7 +27,8 @@ _ID = re.compile(r"[!#-&(-Z^-~]{1,64}")
 _ESCAPES = {c: f"\\x{c:02x}" for c in (*range(32), *range(127, 160))}
 _ESCAPES |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _LATER = _ESCAPES | {9: "\t", 10: "\n  | "}  # a text's later lines begin with a bar
-_FINENESS = 20  # steps of a duration for each factor of e: 5 % apart
+# The lowest status that has a line, by LOG_REQUESTS.
+_LOWEST = {"errors": 400, "all": 0, "off": 1000}
 
 
 def clean_id(text: str | None) -> str:
@@ -59,31 +58,6 @@ class RequestRecord:
         return time.perf_counter() - self.started
 
 
-class _Tally:
-    """Sums over requests; durations only in steps, so that memory has a bound."""
-
-    def __init__(self) -> None:
-        self.since = time.perf_counter()
-        self.requests = self.errors = self.refused = self.rows = 0
-        self.steps: Counter[int] = Counter()
-
-    def add(self, record: RequestRecord) -> None:
-        self.requests += 1
-        self.errors += record.status >= 500  # noqa: PLR2004
-        self.refused += 400 <= record.status < 500  # noqa: PLR2004
-        self.rows += record.rows
-        self.steps[round(_FINENESS * math.log(max(record.seconds, 1e-6)))] += 1
-
-    def quantile(self, share: float) -> float:
-        """Give the milliseconds within which a share of the requests was answered."""
-        left = share * self.requests
-        for step in sorted(self.steps):
-            left -= self.steps[step]
-            if left <= 0:
-                break
-        return _ms(math.exp(step / _FINENESS))
-
-
 class RequestLog:
     """The lines about requests of one worker; used from its event loop only.
 
@@ -95,41 +69,20 @@ class RequestLog:
         requests: Literal["errors", "all", "off"] = "errors",
         stream: TextIO | None = None,
     ) -> None:
-        self._on = requests != "off"
-        self._lowest = 400 if requests == "errors" else 0  # status that has a line
+        self._lowest = _LOWEST[requests]
         self._stream = stream or sys.stderr
         self._short = self._stream.isatty()
-        self._tally = _Tally()
 
     def done(self, record: RequestRecord) -> None:
-        """Count a request that has been answered, and write its line if it has one."""
-        if not self._on:
+        """Write the line of a request that has been answered, if it has one."""
+        if record.status < self._lowest:
             return
-        self._tally.add(record)
-        if record.status >= self._lowest:
-            self._write("request", _fields(record, staged=not self._short))
-
-    def summary(self) -> None:
-        """Write a line about the requests since the last one, if there were any."""
-        tally, self._tally = self._tally, _Tally()
-        if tally.requests:
-            fields = {
-                "seconds": round(time.perf_counter() - tally.since, 1),
-                "requests": tally.requests,
-                "errors": tally.errors,
-                "refused": tally.refused,
-                "rows": tally.rows,
-                "p50_ms": tally.quantile(0.5),
-                "p99_ms": tally.quantile(0.99),
-            }
-            self._write("summary", fields)
-
-    def _write(self, event: str, fields: dict[str, Any]) -> None:
+        fields = _fields(record, staged=not self._short)
         if self._short:
-            line = " ".join([event, *(f"{k}={v}" for k, v in fields.items())])
+            line = " ".join(["request", *(f"{k}={v}" for k, v in fields.items())])
         else:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            line = json.dumps({"time": f"{now[:-6]}Z", "event": event, **fields})
+            line = json.dumps({"time": f"{now[:-6]}Z", "event": "request", **fields})
         with contextlib.suppress(OSError, ValueError):  # full disk; closed stream
             self._stream.write(line.translate(_ESCAPES) + "\n")
             self._stream.flush()

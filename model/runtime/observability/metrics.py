@@ -2,7 +2,7 @@
 
 prometheus_client keeps the numbers of each worker in files of a folder, which any
 worker can sum up. It reads PROMETHEUS_MULTIPROC_DIR once, when it is imported: here
-only in functions, after `server.py` has set the variable. What the owner counts with
+only in functions, after gunicorn has set the variable. What the owner counts with
 prometheus_client is in the same folder, and in the same answer.
 """
 
@@ -14,7 +14,7 @@ import shutil
 import struct
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from socket import gethostname
@@ -29,6 +29,14 @@ _FILE_SIZE = 16 * 1024  # bytes; about three times what our series take
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _MOST = 256  # requests between two ticks: these take 1 ms to write
 _STAGES = ("queue", "decode", "predict", "encode")
+_SUMS = {  # a field of each record: the series that sums it up, and what that says
+    "rows": ("invocation_rows", "Rows of requests."),
+    "bytes": ("invocation_bytes", "Bytes of the bodies of requests."),
+    "ignored_columns": (
+        "invocation_ignored_columns",
+        "Named columns of requests that the model does not have.",
+    ),
+}
 
 
 def prepare(places: Iterable[Path] = _PLACES) -> str | None:
@@ -138,36 +146,24 @@ class _Series:
         _allocate(folder)
         import prometheus_client as client  # noqa: PLC0415 -- the variable is set
 
-        # registry=None: what is read are the files, of all processes.
-        invocations = client.Counter(
-            "invocations", "Requests answered, by status.", ["status"], registry=None
+        # No registry: what is read are the files, of all processes.
+        counter = partial(client.Counter, registry=None)
+        statuses = counter("invocations", "Requests answered, by status.", ["status"])
+        self._status = cache(statuses.labels)
+        stages = counter(
+            "invocation_stage_seconds",
+            "Seconds that requests spent in each stage.",
+            ["stage"],
         )
-        self.invocations = cache(invocations.labels)
-        self.rows = client.Counter(
-            "invocation_rows", "Rows of requests.", registry=None
-        )
-        self.bytes = client.Counter(
-            "invocation_bytes", "Bytes of the bodies of requests.", registry=None
-        )
-        self.ignored = client.Counter(
-            "invocation_ignored_columns",
-            "Named columns of requests that the model does not have.",
-            registry=None,
-        )
-        self.seconds = client.Histogram(
+        self._sums = {stage: stages.labels(stage) for stage in _STAGES}
+        self._sums |= {field: counter(*about) for field, about in _SUMS.items()}
+        self._seconds = client.Histogram(
             "invocation_seconds",
             "Seconds from a request to its answer.",
             buckets=_BUCKETS,
             registry=None,
         )
-        stages = client.Counter(
-            "invocation_stage_seconds",
-            "Seconds that requests spent in each stage.",
-            ["stage"],
-            registry=None,
-        )
-        self.stages = [(stage, stages.labels(stage)) for stage in _STAGES]
-        self.waiting = client.Gauge(
+        self._waiting = client.Gauge(
             "invocations_in_progress",
             "Requests in the workers now.",
             multiprocess_mode="livesum",
@@ -177,15 +173,12 @@ class _Series:
     def add(self, answered: list[tuple[RequestRecord, float]], waiting: int) -> None:
         records = [record for record, _ in answered]
         for status, count in Counter(record.status for record in records).items():
-            self.invocations(status).inc(count)
-        self.rows.inc(sum(record.rows for record in records))
-        self.bytes.inc(sum(record.bytes for record in records))
-        self.ignored.inc(sum(record.ignored_columns for record in records))
-        for stage, seconds in self.stages:
-            seconds.inc(sum(getattr(record, stage) for record in records))
-        for _, total in answered:
-            self.seconds.observe(total)
-        self.waiting.set(waiting)
+            self._status(status).inc(count)
+        for field, counter in self._sums.items():
+            counter.inc(sum(getattr(record, field) for record in records))
+        for _, seconds in answered:
+            self._seconds.observe(seconds)
+        self._waiting.set(waiting)
 
 
 def _allocate(folder: Path) -> None:

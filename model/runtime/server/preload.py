@@ -1,4 +1,8 @@
-"""temporary"""
+"""Whether a model that is loaded before the fork is safe in the workers (X-09).
+
+A fork copies memory, not threads: a native library whose threads are gone waits for
+them for ever. So libraries come first, and threads are counted before and after a load.
+"""
 
 import contextlib
 import time
@@ -13,12 +17,12 @@ from runtime.models.owner import Predictor
 _TASKS = Path("/proc/self/task")
 
 
-def import_first(kind: type[Predictor], model_dir: Path) -> None:
+def import_first(kind: type[Predictor], model_dir: Path, preferred: str) -> None:
     """Import the libraries of a model that start threads as they are imported.
 
     So `unthreaded` does not count these, which no fork needs.
     """
-    fast = not engine.hindrance(model_dir, None, engine.ONNX)
+    fast = not engine.hindrance(model_dir, None, preferred)
     if fast:
         import_module("onnxruntime")
     if getattr(kind, "frame", True) or not fast:
@@ -27,21 +31,16 @@ def import_first(kind: type[Predictor], model_dir: Path) -> None:
 
 @contextlib.contextmanager
 def unthreaded() -> Iterator[None]:
-    """Refuse a block of code that leaves threads behind: it must not precede a fork.
-
-    A forked child has none of them, and native libraries wait for them for ever
-    (X-09). Import first what starts threads by itself. Raises: ThreadsLeft.
-    """
+    """Refuse a block of code that leaves threads behind. Raises: ThreadsLeft."""
     before = _thread_count()
     yield
     for _ in range(20):  # the kernel lists a thread for a moment after its end
         left = _thread_count() - before
         if left <= 0:
-            break
+            return
         time.sleep(0.01)
-    else:
-        message = f"loading the model left {left} threads behind"
-        raise ThreadsLeft(message)
+    message = f"loading the model left {left} threads behind"
+    raise ThreadsLeft(message)
 
 
 def _thread_count() -> int:

@@ -17,6 +17,7 @@ from runtime.formats.json import dumps
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestLog, RequestRecord, clean_id, request_id
 from runtime.observability.metrics import Metrics
+from runtime.resources import Budget
 from runtime.serving.admission import Admission, read_body
 from runtime.serving.executor import Executor
 from runtime.serving.prediction import Policy, Predictions, Wishes
@@ -34,17 +35,18 @@ class Endpoint:
         self,
         model: ServedModel,
         settings: Settings,
-        executor: Executor,
-        admission: Admission,
-        *,
-        requests: RequestLog,
-        metrics: Metrics,
+        budget: Budget,
+        metrics_dir: str | None = None,
     ) -> None:
-        self._admission, self._requests, self._metrics = admission, requests, metrics
+        """Start the thread that predicts; `metrics_dir` is of `metrics.prepare`."""
+        self.model, self.metrics = model, Metrics(metrics_dir)
+        self.executor = Executor(budget.threads, settings.deadline)
+        self.admission = Admission(settings.queue, budget.body_memory)
+        self._requests = RequestLog(settings.log_requests)
         self._deadline, self._max_payload = settings.deadline, settings.max_payload
         marked = settings.batch and settings.bad_records == "mark"
         policy = Policy(settings.default_accept, settings.batch, marked)
-        self._predictions = Predictions(model, executor, policy)
+        self._predictions = Predictions(model, self.executor, policy)
 
     async def sweep(self) -> None:
         """Let go of callers who have left while they waited; call it each second."""
@@ -61,7 +63,7 @@ class Endpoint:
             response = refusal(exc, record)
         await response(scope, receive, send)
         self._requests.done(record)
-        self._metrics.observe(record)
+        self.metrics.observe(record)
 
     async def _response(
         self, request: Request, headers: dict[str, str], record: RequestRecord
@@ -69,7 +71,7 @@ class Endpoint:
         """Read and compute within the deadline (H-11). Raises: RequestError."""
         limit, arrived = self._deadline, False
         try:
-            with self._admission.reserve(limit) as reservation:
+            with self.admission.reserve(limit) as reservation:
                 length = int(headers.get("content-length", 0))
                 with await read_body(
                     request.stream(), length, self._max_payload, reservation.hold

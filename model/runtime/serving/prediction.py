@@ -115,10 +115,11 @@ class _Prediction:
         encoder = formats.encoder(accepted)
         following = await self._run(self._read)
         while following is not None:
+            # Asking also lets the server read on: else it would not see who leaves.
+            if self._has_left and not self._is_small and await self._has_left():
+                raise CallerLeft
             found = await self._predicted(following)
             following = await self._run(partial(self._write_and_read, encoder, found))
-            if following is not None and self._has_left and await self._has_left():
-                raise CallerLeft
         return b"".join(self._content), accepted
 
     def encoded_by_owner(self) -> tuple[bytes, str]:
