@@ -1,6 +1,6 @@
 """The fast engine: ONNX Runtime's answers in the place of a fitted estimator's.
 
-A job writes `model.onnx` only where it has found the same answers (`runtime.models.export`). A
+A job writes `model.onnx` only where it has found the same answers (`onnx_export`). A
 call takes some microseconds, where a pipeline of scikit-learn's takes milliseconds.
 """
 
