@@ -16,10 +16,12 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import httpx
+import pandas as pd
 import psutil
 import pytest
 
 from runtime import formats
+from runtime.models import artifact
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
 from runtime.serving.executor import Executor
@@ -88,6 +90,18 @@ def answer_of(
 def executor() -> Executor:
     """Give the one thread that predicts for all tests."""
     return Executor(1, 60)
+
+
+def convert(model_dir: Path, X: pd.DataFrame) -> None:
+    """Add model.onnx to a model folder, as the last step of a job does."""
+    from runtime.models import onnx_export  # noqa: PLC0415 -- a second
+
+    sample = model_dir.parent / "sample.pkl"
+    X.to_pickle(sample)
+    description = artifact.describe(model_dir) or {}
+    content, news = onnx_export.export(model_dir, description, sample)
+    artifact.write(model_dir / "model.onnx", lambda file: file.write(content))
+    artifact.describe_again(model_dir, **news)
 
 
 def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:
@@ -193,10 +207,12 @@ class Training:
 
     def __init__(self, program: Path, base_dir: Path, **variables: object) -> None:
         self.base_dir = base_dir
+        more = variables.get("PYTHONPATH")
+        variables["PYTHONPATH"] = f"{program}:{more}" if more else program
         self._out, self._err = (base_dir.parent / f"{n}.log" for n in ("out", "err"))
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, str(program / "train")],
+                [sys.executable, "-P", "-m", "runtime.training"],  # see entrypoint
                 env=environment(
                     SAGEMAKER_BASE_DIR=base_dir, PYTHONUNBUFFERED=1, **variables
                 ),

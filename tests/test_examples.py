@@ -13,7 +13,7 @@ import pytest
 
 from harness import ROOT, Container, Training, copy_program
 from runtime.models import artifact
-from runtime.training import ending
+from runtime.training import stopping
 
 RESUMABLE = ROOT / "examples/resumable_search"
 VALUES = {
@@ -134,5 +134,5 @@ def test_a_container_that_is_stopped_while_it_loads_says_so(
             lambda: b"train" in subprocess.run(read, capture_output=True).stdout
         )
         assert job.stop() == 1
-    assert (base_dir / "output/failure").read_text() == ending.STOPPED
+    assert (base_dir / "output/failure").read_text() == stopping.STOPPED
     assert not list((base_dir / "model").iterdir())

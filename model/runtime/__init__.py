@@ -1,14 +1,12 @@
 """SageMaker's container contract, and all that `train` and `predictor.py` import of it.
 
-What `__all__` lists is the public surface, which stays from release to release.
-Everything else in this folder may move. Each name is imported at its first use: a
-server needs neither pandas nor scikit-learn where ONNX answers, a job no HTTP.
+What `__all__` lists is the public surface, which docs/reference.md describes and which
+stays as it is from release to release. Everything else in this folder may move. Each
+name is imported at its first use: a server needs neither pandas nor scikit-learn where
+ONNX answers, a job no HTTP.
 """
 
-import contextlib
 import importlib
-import os
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,8 @@ if TYPE_CHECKING:
     from runtime.errors import BadInput, ClientError, Problem
     from runtime.models.engine import load
     from runtime.tabular.rows import Rows
-    from runtime.training.job import Job, run
+    from runtime.training.job import Job
+    from runtime.training.runner import run
 
 __all__ = [
     "BadInput",
@@ -40,7 +39,7 @@ _HOMES = {
     "Problem": "runtime.errors",
     "Rows": "runtime.tabular.rows",
     "load": "runtime.models.engine",
-    "run": "runtime.training.job",
+    "run": "runtime.training.runner",
     "split_target": "runtime.data",
 }
 
@@ -51,17 +50,3 @@ def __getattr__(name: str) -> Any:
         message = f"runtime has no {name!r}: there are {', '.join(__all__)}"
         raise AttributeError(message)
     return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def _stop(*_: object) -> None:
-    """Leave at once; a training job has a folder for the reason (T-40, T-43)."""
-    with contextlib.suppress(OSError):
-        reason = "Stopped before a model was saved"
-        Path("/opt/ml/output/failure").write_text(reason)
-    os._exit(1)
-
-
-# Process 1 has no default action for SIGTERM: while a program still imports what it
-# needs, a stop would be lost. `job.run` and gunicorn have handlers of their own.
-if os.getpid() == 1:
-    signal.signal(signal.SIGTERM, _stop)

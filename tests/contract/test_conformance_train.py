@@ -10,7 +10,7 @@ import pytest
 
 from containers import Run, configure, log, owner, status
 from harness import Container, docker
-from runtime.training import ending
+from runtime.training import stopping
 
 AT_ONCE = 10  # seconds that a stopped job takes; SageMaker gives it 120
 FIELDS = """depth: int
@@ -99,7 +99,7 @@ def test_check_02_docker_stop_before_a_model_was_saved(
     """T-43, T-51: failure file, non-zero status, empty model folder."""
     action = "(job.model_dir / 'half').touch()"
     assert stopped(image, opt_ml, tmp_path, action) == 1
-    assert (opt_ml / "output/failure").read_text() == ending.STOPPED
+    assert (opt_ml / "output/failure").read_text() == stopping.STOPPED
     assert not list((opt_ml / "model").iterdir())
 
 

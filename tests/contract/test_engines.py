@@ -14,8 +14,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from harness import Server, copy_program
-from runtime.models import artifact, export
+from harness import Server, convert, copy_program
+from runtime.models import artifact
 from runtime.tabular.schema import Schema
 
 PREDICTOR = """
@@ -64,7 +64,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.fit(X, np.where(X["kind"].eq("cat") & X["wild"], "yes", "no"))
     description = {"columns": Schema.learn(X).to_json(), "classes": ["no", "yes"]}
     artifact.save(folder / "model", model, description)
-    export.export(folder / "model", export.sample(X), lambda: False)
+    convert(folder / "model", X)
     return copy_program(folder / "program", PREDICTOR)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import Training, copy_program, linux_only
-from runtime.training import ending
+from runtime.training import environment
 
 pytestmark = linux_only
 
@@ -124,4 +124,4 @@ def test_in_sagemaker_no_host_waits(tmp_path: Path) -> None:
     """T-23, T-38: each has a model folder of its own."""
     with started(tmp_path, "algo-2", **SAGEMAKER) as other:
         trains(other)
-        assert other.ended(ending.SKEW / 2) == 0, other.log()
+        assert other.ended(environment.SKEW / 2) == 0, other.log()

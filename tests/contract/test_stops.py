@@ -11,7 +11,7 @@ import pytest
 
 from harness import Container, Training, copy_program, docker, until
 from runtime.models import artifact
-from runtime.training import ending
+from runtime.training import stopping
 
 AT_ONCE = 8  # seconds, imports of the last check included; SageMaker gives 120
 TRAIN = """
@@ -73,7 +73,7 @@ class Slow:
 
     def __reduce__(self):
         print("reached", flush=True)
-        self.job._stopping.wait()
+        self.job._state.stopping.wait()
         return bytes, (b"x" * 10**8,)
 """
 # The model is one answer to all rows.
@@ -110,7 +110,7 @@ def stop(job: Training) -> int:
     return job.ended(AT_ONCE)
 
 
-def assert_no_model(base_dir: Path, reason: str = ending.STOPPED) -> None:
+def assert_no_model(base_dir: Path, reason: str = stopping.STOPPED) -> None:
     assert (base_dir / "output/failure").read_text().startswith(reason)
     assert not list((base_dir / "model").iterdir())
 
@@ -162,9 +162,11 @@ def test_a_train_that_asks_and_hangs_leaves_its_checkpoint(
     """T-43: well before SIGKILL, and no earlier than it was promised."""
     action = ["job.checkpoint(1, b'one', X)", "reached(job)", "stopped(job)"]
     folder = program(tmp_path, *action, "threading.Event().wait()")
-    source = (folder / "runtime/ending.py").read_text()
+    source = (folder / "runtime/training/stopping.py").read_text()
     assert "GRACE = 60 " in source
-    (folder / "runtime/ending.py").write_text(source.replace("GRACE = 60", "GRACE = 1"))
+    (folder / "runtime/training/stopping.py").write_text(
+        source.replace("GRACE = 60", "GRACE = 1")
+    )
     with Training(folder, base_dir) as job:
         started = time.monotonic()
         assert stop(job) == 0, job.log()
@@ -272,7 +274,7 @@ def test_a_stop_after_a_failure_does_not_make_a_model_of_it(
     action = [
         "import atexit",
         "def last():",
-        "    reached(job); job._stopping.wait()",
+        "    reached(job); job._state.stopping.wait()",
         "    for _ in range(100):",
         "        any(job.model_dir.iterdir()) or time.sleep(0.01)",
         "atexit.register(last)",

@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from harness import ROOT, environment
+from harness import ROOT, convert, environment
 from runtime.errors import BadInput
-from runtime.models import artifact, engine, export, onnx_session
+from runtime.models import artifact, engine, onnx_session
 from runtime.models.engine import Framed
 from runtime.models.onnx_session import OnnxClassifier
 from runtime.tabular.rows import Rows
@@ -51,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     columns = {"columns": SCHEMA.to_json(), "classes": [0, 1]}
     artifact.save(folder, fitted(), columns)
-    export.export(folder, export.sample(FRAME), lambda: False)
+    convert(folder, FRAME)
     return folder
 
 

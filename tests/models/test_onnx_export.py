@@ -39,7 +39,7 @@ def described(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
 def converted(model: Any, rows: pd.DataFrame) -> Any:
     """Give what answers in the place of a fitted model."""
     description = described(model, rows)
-    return onnx_session.onnx(exported(model, description, rows)[0], description)
+    return onnx_session.load(exported(model, description, rows)[0], description)
 
 
 def pets(n_rows: int = 300) -> tuple[pd.DataFrame, Any]:

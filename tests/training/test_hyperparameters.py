@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from runtime.errors import ClientError
-from runtime.training.hyperparameters import parse, read
+from runtime.training.environment import read_json
+from runtime.training.hyperparameters import parse
 
 
 class Criterion(Enum):
@@ -512,12 +513,12 @@ def test_the_file_is_one_object(
     """T-13."""
     file = tmp_path / "hyperparameters.json"
     file.write_bytes(content)
-    assert read(file) == raw
+    assert read_json(file) == raw
 
 
 def test_no_file_means_no_hyperparameters(tmp_path: Path) -> None:
     """T-13."""
-    assert read(tmp_path / "hyperparameters.json") == {}
+    assert read_json(tmp_path / "hyperparameters.json") == {}
 
 
 @pytest.mark.parametrize(
@@ -529,9 +530,9 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "hyperparameters.json"
     file.write_bytes(content)
     with pytest.raises(ClientError, match=f'{file} should be .*, such as {{"name": '):
-        read(file)
+        read_json(file)
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ClientError, match=str(tmp_path)):
-        read(tmp_path)
+        read_json(tmp_path)

@@ -109,8 +109,8 @@ def test_rows_of_a_checkpoint_do_not_check_another_model(base_dir: Path) -> None
     made = job(base_dir)
     made.checkpoint(1, "model", X)
     made.save("another", pd.DataFrame({"colour": ["red"]}))
-    assert made.held_out is not None
-    assert list(made.held_out) == ["colour"]
+    assert made._state.held_out is not None
+    assert list(made._state.held_out) == ["colour"]
 
 
 @pytest.mark.parametrize(("host", "saves"), [("algo-1", True), ("algo-2", False)])
@@ -121,8 +121,8 @@ def test_only_the_first_host_saves(base_dir: Path, host: str, *, saves: bool) ->
     made = job(base_dir)
     made.evaluate(DummyRegressor().fit(X, [1.0, 2.0]), X, pd.Series([1.0, 2.0]))
     made.save("model", X)
-    assert made.saved.is_set()
-    assert made.held_out is not None
+    assert made._state.saved.is_set()
+    assert made._state.held_out is not None
     assert (base_dir / "model/model.joblib").exists() is saves
     assert (base_dir / "output/data/evaluation.json").exists() is saves
 

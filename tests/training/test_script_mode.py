@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from harness import Training, copy_program
 from runtime import Job
 from runtime.resources import cpu_count
-from runtime.training import script_mode
+from runtime.training import environment
 
 # A script as SageMaker's own containers run it. Nothing in it knows this project.
 SCRIPT = """
@@ -66,7 +66,7 @@ def variables(hyperparameters: dict[str, Any], **resources: object) -> dict[str,
     base = Path("/opt/ml")
     channels = {name: base / "input/data" / name for name in ("training", "my-test.1")}
     hosts = {"hosts": ["algo-1"], "current_host": "algo-1", **resources}
-    return script_mode.variables(base, channels, hyperparameters, hosts)
+    return environment.variables(base, channels, hyperparameters, hosts)
 
 
 def test_folders_channels_and_hosts_are_spelt_as_the_toolkit_spells_them() -> None:
@@ -136,7 +136,7 @@ def test_a_hyperparameter_is_a_variable_and_an_argument(
 
 def test_arguments_are_sorted_and_one_letter_has_one_dash() -> None:
     """T-25."""
-    arguments = script_mode.arguments({"max_depth": 3, "C": 1.0, "alpha": "x"})
+    arguments = environment.arguments({"max_depth": 3, "C": 1.0, "alpha": "x"})
     assert arguments == ["-C", "1.0", "--alpha", "x", "--max_depth", "3"]
 
 
@@ -148,10 +148,10 @@ def test_a_job_gives_what_was_sent_by_its_name_and_no_default(base_dir: Path) ->
         rate: float = Field(0.1, alias="learning-rate")
 
     job = Job(base_dir, Declared.model_validate({"learning-rate": 0.5}))
-    environment = job.environment()
-    assert environment["SM_HPS"] == '{"learning-rate":0.5}'
-    assert environment["SM_USER_ARGS"] == '["--learning-rate","0.5"]'
-    assert environment["SM_MODEL_DIR"] == str(base_dir / "model")
+    given = job.environment()
+    assert given["SM_HPS"] == '{"learning-rate":0.5}'
+    assert given["SM_USER_ARGS"] == '["--learning-rate","0.5"]'
+    assert given["SM_MODEL_DIR"] == str(base_dir / "model")
 
 
 def script(tmp_path: Path, base_dir: Path, end: str) -> Training:

@@ -1,18 +1,14 @@
-"""The estimator of a job as ONNX, for `runtime.models.onnx_session`: kept only where it is equal.
+"""The estimator of a job as ONNX, which answers in a fraction of the time.
 
-`python -m runtime.models.onnx_export MODEL_DIR FOLDER` converts model.joblib, and compares the
-two as `runtime.models.equivalence` does. A process of its own, with limits: to convert a large
-forest takes longer than to fit it.
+It is kept only where it answers the same, as `equivalence` finds out. For the process
+at the end of a job, which has limits: to convert a large forest takes longer than to
+fit it, and skl2onnx takes a second to import.
 """
 
-import json
-import resource
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx
@@ -23,12 +19,10 @@ from sklearn.compose import ColumnTransformer
 
 from runtime.models import artifact, onnx_session
 from runtime.models.equivalence import TOLERANCE, Comparison, Different
-from runtime.models.export import NOTES, ROWS
 from runtime.tabular.column import Column
 from runtime.tabular.schema import Schema
 
 MOST_NODES = 500_000  # of all trees: about ten seconds and a gigabyte
-MOST_MEMORY = 8 * 2**30  # bytes
 EXACT = 2**24  # larger integers are rounded in float32
 # What jumps where a number is rounded: no check finds all rows that are near.
 _JUMPING = ("sklearn.neighbors", "sklearn.cluster", "sklearn.naive_bayes")
@@ -38,6 +32,23 @@ _PASSING = {
     *("SimpleImputer", "OneHotEncoder", "OrdinalEncoder"),
     *("LabelEncoder", "LabelBinarizer"),
 }
+
+
+def export(
+    model_dir: Path, description: dict[str, Any], sample: Path
+) -> tuple[bytes, dict[str, Any]]:
+    """Give the content of model.onnx, and what model.json is to say of it.
+
+    `sample` is a pickled DataFrame, rows of X. Raises: what `exported` raises.
+    """
+    rows = pd.read_pickle(sample)  # noqa: S301 -- of our own job
+    content, names = exported(artifact.load(model_dir), description, rows)
+    schema = Schema.from_json(description["columns"]).requiring(names)
+    return content, {
+        artifact.ONNX_NOTE: f"ONNX answers the same, to {TOLERANCE:g}",
+        artifact.ONNX_ORIGIN: artifact.origin(model_dir),
+        "columns": schema.to_json(),
+    }
 
 
 def exported(
@@ -121,29 +132,3 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
     if not has_shares:  # there may be scores, which nobody asks for
         found = select_model_inputs_outputs(found, found.graph.output[0].name)
     return bytes(found.SerializeToString())
-
-
-def main(model_dir: Path, folder: Path) -> None:
-    """Convert within limits: rows are read from a folder, and the result goes there."""
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    description = artifact.describe(model_dir) or {}
-    rows = joblib.load(folder / ROWS)
-    notes: dict[str, Any] = {}
-    try:
-        content, names = exported(artifact.load(model_dir), description, rows)
-    except Different as exc:
-        notes[artifact.ONNX_NOTE] = f"no ONNX: {exc}"
-    except Exception as exc:  # noqa: BLE001 -- the converter's, of any kind
-        first = str(exc).strip().partition("\n")[0][:200]
-        notes[artifact.ONNX_NOTE] = f"no ONNX: {type(exc).__name__}: {first}"
-    else:
-        schema = Schema.from_json(description["columns"]).requiring(names)
-        notes[artifact.ONNX_NOTE] = f"ONNX answers the same, to {TOLERANCE:g}"
-        notes[artifact.ONNX_ORIGIN] = artifact.origin(model_dir)
-        notes["columns"] = schema.to_json()
-        (folder / artifact.ONNX).write_bytes(content)
-    (folder / NOTES).write_text(json.dumps(notes))
-
-
-if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))

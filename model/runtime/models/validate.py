@@ -1,14 +1,22 @@
-"""The last step of a training job, in a fresh process: can this folder be served.
+"""The process at the end of a job: can this folder be served, and by ONNX too.
 
-`python -m runtime.models.validate predictor:Predictor MODEL_DIR ROWS.csv` loads it as
-`serve` does, predicts the rows together and one by one, and compares. What fails ends
-with a sentence that repairs it, on the last line of stderr.
+`python -m runtime.models.validate REQUEST` gets one JSON object, and answers with one
+on its stdout: what model.json is to say besides, or the `failure`, a sentence with
+the repair. It loads the folder as `serve` does, through the owner's Predictor, predicts
+rows together and one by one, and compares. Then it converts the model to ONNX and
+answers again: a conversion may hang, crash or need all memory, and by then the first
+answer is there.
 """
 
 import importlib
+import json
 import logging
+import os
 import re
+import resource
+import signal
 import sys
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,13 +27,75 @@ from runtime import formats
 from runtime.errors import Error, ModelError
 from runtime.formats import Layout, Outputs, joined
 from runtime.models import artifact
+from runtime.models.equivalence import Different
+from runtime.models.owner import Predictor
 from runtime.models.served import EVERY, ServedModel
 from runtime.tabular.schema import found_in
 
+log = logging.getLogger("validate")
 MOST_COLUMNS = 200  # a call each
+NEEDED = ("onnxruntime", "skl2onnx")
 _PICKLED_IN_TRAIN = re.compile(
-    r"get attribute '(\w+)' on <module '(?:__main__|runtime\.models\.validate)'"  # as run by -m
+    r"get attribute '(\w+)' on <module '(?:__main__|runtime\.models\.validate)'"
 )
+
+
+def main(
+    model_dir: str,
+    folder: str,
+    seconds: float,
+    memory: int,
+    predictor: str = "predictor:Predictor",
+) -> None:
+    """Validate a model folder, and convert the model where there is `sample.pkl`.
+
+    `folder` has rows of X as `rows.csv`, and gets `model.onnx`. `seconds` and `memory`,
+    bytes, limit the conversion.
+    """
+    # What the owner's code prints is for the log.
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    logging.basicConfig(level=logging.WARNING)
+    scratch = Path(folder)
+    try:
+        kind = imported(predictor)
+        found = validated(Path(model_dir), kind, (scratch / "rows.csv").read_bytes())
+    except Error as exc:
+        log.exception("the model folder was refused")
+        print(
+            json.dumps({"failure": " ".join(_sentence(exc).split())}),
+            file=answer,
+            flush=True,
+        )
+        return
+    print(json.dumps(found), file=answer, flush=True)
+    if (scratch / "sample.pkl").exists():
+        _limit(seconds, memory)
+        found |= converted(Path(model_dir), kind, scratch, found)
+        print(json.dumps(found), file=answer, flush=True)
+
+
+def imported(predictor: str) -> type[Predictor]:
+    """Import the owner's class by its name, `module:class`. Raises: Error."""
+    module, _, name = predictor.partition(":")
+    try:
+        kind: type[Predictor] = getattr(importlib.import_module(module), name)
+    except Exception as exc:
+        message = f"{module}.py cannot be imported: {type(exc).__name__}: {exc}"
+        raise Error(message) from exc
+    return kind
+
+
+def validated(model_dir: Path, kind: type[Predictor], body: bytes) -> dict[str, Any]:
+    """Load a folder and let it predict a CSV body. Returns: what model.json gets.
+
+    Raises: Error.
+    """
+    model = ServedModel.load(model_dir, kind)
+    check(model, body)
+    if model.schema and (names := required(model)):
+        return {"columns": model.schema.requiring(names).to_json()}
+    return {}
 
 
 def check(model: ServedModel, body: bytes) -> None:
@@ -61,7 +131,7 @@ def required(model: ServedModel) -> list[str | int]:
 
     def fails(names: list[str | int]) -> bool:
         try:
-            model.predict(model.rows(schema.example(without=names)))
+            model.predict(model.rows(schema.example(without=names))).outputs()
         except Error:
             return True
         return False
@@ -97,6 +167,8 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _sentence(exc: Error) -> str:
+    if type(exc) is Error:  # of `imported`
+        return str(exc)
     cause = exc.__cause__
     pickled = _PICKLED_IN_TRAIN.search(str(cause))
     if pickled:
@@ -110,26 +182,50 @@ def _sentence(exc: Error) -> str:
     return f"the saved model cannot be served: {exc}"
 
 
-def main(predictor: str, model_dir: str, rows: str) -> None:
-    """Check a model folder; the class to check it with is handed in by name."""
-    logging.basicConfig(level=logging.WARNING)
-    module, _, name = predictor.partition(":")
+def _limit(seconds: float, memory: int) -> None:
+    """Let the kernel end what takes too long or too much, in native code too."""
+    silence = os.open(os.devnull, os.O_WRONLY)  # converters are talkative
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(silence, stream.fileno())
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def converted(
+    model_dir: Path, kind: type[Predictor], folder: Path, found: dict[str, Any]
+) -> dict[str, Any]:
+    """Make model.onnx, if ONNX answers the same, also through the owner's Predictor.
+
+    Returns: what model.json is to say of it.
+    """
+    if absent := [name for name in NEEDED if find_spec(name) is None]:
+        return {artifact.ONNX_NOTE: f"no ONNX: {absent[0]} is not installed"}
+    from runtime.models import onnx_export  # noqa: PLC0415 -- a second, and may be absent
+
     try:
-        kind = getattr(importlib.import_module(module), name)
-    except Exception as exc:  # the owner's module
-        logging.getLogger("check").exception("%s was refused", module)
-        sys.exit(f"{module}.py cannot be imported: {type(exc).__name__}: {exc}")
-    folder = Path(model_dir)
-    try:
-        loaded = ServedModel.load(folder, kind)
-        check(loaded, Path(rows).read_bytes())
-        if loaded.schema and (names := required(loaded)):
-            columns = loaded.schema.requiring(names).to_json()
-            artifact.describe_again(folder, columns=columns)
-    except Error as exc:
-        logging.getLogger("check").exception("the model folder was refused")
-        sys.exit(" ".join(_sentence(exc).split()))
+        whole = {**(artifact.describe(model_dir) or {}), **found}
+        content, news = onnx_export.export(model_dir, whole, folder / "sample.pkl")
+        staged = _stage(model_dir, folder / "staged", content, {**found, **news})
+        validated(staged, kind, (folder / "rows.csv").read_bytes())
+        (staged / artifact.ONNX).rename(folder / artifact.ONNX)
+    except Different as exc:
+        return {artifact.ONNX_NOTE: f"no ONNX: {exc}"}
+    except Exception as exc:  # noqa: BLE001 -- the converter's, of any kind
+        first = str(exc).strip().partition("\n")[0][:200]
+        return {artifact.ONNX_NOTE: f"no ONNX: {type(exc).__name__}: {first}"}
+    return news
+
+
+def _stage(model_dir: Path, folder: Path, content: bytes, news: dict[str, Any]) -> Path:
+    """Make the model folder as it would be with model.onnx in it. Returns: it."""
+    folder.mkdir()
+    for path in model_dir.iterdir():
+        (folder / path.name).symlink_to(path.resolve())
+    artifact.write(folder / artifact.ONNX, lambda file: file.write(content))
+    artifact.describe_again(folder, **news)
+    return folder
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(**json.loads(sys.argv[1]))

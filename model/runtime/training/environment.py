@@ -1,12 +1,24 @@
-"""What SageMaker mounts for a training job: folders, channels, who the hosts are."""
+"""What SageMaker gives a training job: folders, channels, hosts, the variables SM_*.
 
+Alone spells the places below /opt/ml, and who of several hosts may fill the model
+folder. It is imported before a job begins, and so imports little itself.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from runtime.errors import ClientError
-from runtime.training import hyperparameters
+from runtime.resources import cpu_count
 
+SKEW = 20  # seconds that the hosts of a job may start apart in local mode
 _ALIASES = {"training": "train", "train": "training"}  # both are habits (T-19)
 
 
@@ -20,6 +32,11 @@ class Environment:
     def model_dir(self) -> Path:
         """Where the model goes, and nothing else (T-36)."""
         return self.base_dir / "model"
+
+    @property
+    def failure_file(self) -> Path:
+        """The file whose first characters SageMaker shows as FailureReason (T-40)."""
+        return self.base_dir / "output/failure"
 
     @property
     def output_data_dir(self) -> Path:
@@ -85,11 +102,8 @@ class Environment:
         return folder
 
     def config(self, name: str) -> dict[str, Any]:
-        """Read a file of input/config; nothing where there is none.
-
-        Raises: ClientError.
-        """
-        return hyperparameters.read(self.base_dir / "input/config" / name)
+        """Read a file of input/config as `read_json` does. Raises: ClientError."""
+        return read_json(self.base_dir / "input/config" / name)
 
     @cached_property
     def _options(self) -> dict[str, Any]:
@@ -98,3 +112,127 @@ class Environment:
 
 def _is_empty(folder: Path) -> bool:
     return not any(path.is_file() for path in folder.rglob("*"))
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a file of `input/config`, one JSON object; no file is an empty one (T-13).
+
+    Raises: ClientError.
+    """
+    try:
+        raw = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as exc:
+        message = f"cannot read {file.resolve()}: {exc.strerror}"
+        raise ClientError(message) from exc
+    except (ValueError, RecursionError) as exc:
+        message = f'{file.resolve()} should be JSON, such as {{"name": "1"}}: {exc}'
+        raise ClientError(message) from exc
+    if not isinstance(raw, dict):
+        message = f'{file.resolve()} should be one object, such as {{"name": "1"}}'
+        raise ClientError(message)
+    return raw
+
+
+def empty(folder: Path) -> None:
+    """Remove what lies in a folder; the folder itself may be a mount and stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def hold(folder: Path) -> None:
+    """Let the hosts that share the leader's model folder wait for its end (R-04)."""
+    with suppress(OSError):  # a file system without locks
+        handle = os.open(folder, os.O_RDONLY)
+        for _ in range(10):  # a host that looks whether it is held, holds it meanwhile
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.05)
+
+
+def wait_for_leader(folder: Path) -> None:
+    """Wait until the leader's process is gone, if it holds this folder too.
+
+    So it is in local mode, which stops all hosts as soon as one ends (R-04), and where
+    the leader may start last. In SageMaker, which alone names the job, each host has a
+    folder of its own: nobody holds it, and nobody is waited for.
+    """
+    local = "TRAINING_JOB_ARN" not in os.environ
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        end = time.monotonic() + SKEW
+        while local and time.monotonic() < end and not _is_held(handle):
+            time.sleep(0.1)
+        fcntl.flock(handle, fcntl.LOCK_SH)
+
+
+def _is_held(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return False
+
+
+def variables(
+    base_dir: Path,
+    channels: Mapping[str, Path],
+    hyperparameters: Mapping[str, Any],
+    resources: Mapping[str, Any],
+) -> dict[str, str]:
+    """Give the variables that the training toolkit sets, spelt as it spells them."""
+    values = {
+        "MODEL_DIR": base_dir / "model",
+        "INPUT_DIR": base_dir / "input",
+        "INPUT_CONFIG_DIR": base_dir / "input/config",
+        "OUTPUT_DIR": base_dir / "output",
+        "OUTPUT_DATA_DIR": base_dir / "output/data",
+        "OUTPUT_INTERMEDIATE_DIR": base_dir / "output/intermediate",
+        "CHANNELS": sorted(channels),
+        **{f"CHANNEL_{name.upper()}": path for name, path in channels.items()},
+        "HPS": hyperparameters,
+        **{f"HP_{name.upper()}": value for name, value in hyperparameters.items()},
+        "USER_ARGS": arguments(hyperparameters),
+        "HOSTS": resources["hosts"],
+        "CURRENT_HOST": resources["current_host"],
+        "RESOURCE_CONFIG": resources,
+        "NETWORK_INTERFACE_NAME": resources.get("network_interface_name"),
+        "CURRENT_INSTANCE_TYPE": resources.get("current_instance_type"),
+        "CURRENT_INSTANCE_GROUP": resources.get("current_group_name"),
+        "NUM_CPUS": cpu_count(),
+        "NUM_GPUS": 0,
+        "LOG_LEVEL": 20,
+    }
+    return {f"SM_{name}": _spelt(value) for name, value in values.items()}
+
+
+def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
+    """Give `--name value` for each hyperparameter, sorted; `-n` for one letter."""
+    pairs = (
+        ("-" * min(len(name), 2) + name, _word(value))
+        for name, value in sorted(hyperparameters.items())
+    )
+    return [word for pair in pairs for word in pair]
+
+
+def _word(value: Any) -> str:
+    """Spell a value as an argument: as `str` does, and a mapping as k=v,k=v."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={value[key]}" for key in sorted(value))
+    return "" if value is None else str(value)
+
+
+def _spelt(value: Any) -> str:
+    """Spell text as it is, nothing as nothing, and all else as compact JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str | Path):
+        return str(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from runtime.errors import ClientError
-from runtime.training.declaration import JSON, Hyperparameter, hyperparameters
+from runtime.training.hyperparameters import JSON, Hyperparameter, declared_in
 
 MOST_RANGES, MOST_VALUES, MOST_METRICS = 30, 30, 40  # of SageMaker (T-52, T-53)
 LONGEST_TEXT, LONGEST_METRIC, LONGEST_REGEX = 256, 255, 500
@@ -56,7 +56,7 @@ def describe(declared: type[BaseModel], metrics: Sequence[str]) -> JSON:
     `tunable`, False for none of this, and `scaling`. Raises: ClientError.
     """
     ranges: dict[str, list[JSON]] = {k: [] for k in (*_KINDS.values(), _CHOICES)}
-    for hyperparameter in hyperparameters(declared):
+    for hyperparameter in declared_in(declared):
         if hyperparameter.schema.get("tunable") is not False:
             for kind, found in _ranges(hyperparameter).items():
                 _check_texts(hyperparameter.names[0], found.get("Values", []))
@@ -88,7 +88,7 @@ def table(declared: type[BaseModel]) -> str:
     rows = [
         ("hyperparameter", "takes", "default", ""),
         ("---", "---", "---", "---"),
-        *map(_row, hyperparameters(declared)),
+        *map(_row, declared_in(declared)),
     ]
     return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
 

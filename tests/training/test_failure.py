@@ -1,4 +1,4 @@
-"""How a job ends: what the first 1024 characters of a reason say."""
+"""Why a job failed: what the first 1024 characters of a reason say."""
 
 import errno
 import os
@@ -15,7 +15,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import runtime
 from runtime.errors import ClientError, ModelError
-from runtime.training import ending
+from runtime.training import failure
+from runtime.training.environment import Environment, empty
 
 SHOWN = 1024  # characters of FailureReason
 DISK = "The disk is full or broken: give the job a larger VolumeSizeInGB"
@@ -60,7 +61,7 @@ def of_owner(text: str, file: Path = runtime.PROGRAM / "train") -> BaseException
 )
 def test_the_first_word_says_whose_turn_it_is(exc: BaseException, first: str) -> None:
     """T-40."""
-    assert ending.reason(raised(exc)).startswith(first)
+    assert failure.reason(raised(exc)).startswith(first)
 
 
 @pytest.mark.parametrize("outer", [ValueError, ClientError, ModelError])
@@ -79,7 +80,7 @@ def test_the_machine_is_to_blame_however_its_fault_was_wrapped(
 ) -> None:
     """T-40: and the reason says what to ask for."""
     middle = raised(RuntimeError("middle"), raised(cause))
-    reason = ending.reason(raised(outer("cannot go on"), middle))
+    reason = failure.reason(raised(outer("cannot go on"), middle))
     assert reason.startswith(f"PlatformError: {outer.__name__}: cannot go on\n{cure}")
 
 
@@ -92,7 +93,7 @@ def test_a_worker_that_was_killed_for_its_memory_is_told_as_that() -> None:
     """T-40: the engine's out-of-memory killer leaves joblib's own exception."""
     with pytest.raises(TerminatedWorkerError) as caught:
         Parallel(n_jobs=2)(delayed(die)() for _ in range(2))
-    reason = ending.reason(caught.value)
+    reason = failure.reason(caught.value)
     assert reason.startswith("PlatformError: TerminatedWorkerError: ")
     assert MEMORY in reason[:SHOWN]
 
@@ -100,13 +101,13 @@ def test_a_worker_that_was_killed_for_its_memory_is_told_as_that() -> None:
 def test_an_exception_that_is_its_own_cause_has_an_end() -> None:
     """T-40: `raise exc from exc` is often written."""
     exc = ValueError("x")
-    assert ending.reason(raised(exc, exc)).startswith("AlgorithmError: ValueError: x")
+    assert failure.reason(raised(exc, exc)).startswith("AlgorithmError: ValueError: x")
 
 
 @pytest.mark.parametrize("length", [0, 700, 5000])
 def test_the_owners_line_is_within_what_is_shown(length: int) -> None:
     """T-40: type, text and line, however long the text is; the traceback follows."""
-    reason = ending.reason(of_owner("x" * length))
+    reason = failure.reason(of_owner("x" * length))
     shown = reason[:SHOWN]
     assert shown.startswith("AlgorithmError: ValueError")
     assert "\nin train, line 7: " in shown
@@ -115,19 +116,19 @@ def test_the_owners_line_is_within_what_is_shown(length: int) -> None:
 
 def test_the_cure_is_within_what_is_shown() -> None:
     """T-40."""
-    assert MEMORY in ending.reason(raised(MemoryError("x" * 5000)))[:SHOWN]
+    assert MEMORY in failure.reason(raised(MemoryError("x" * 5000)))[:SHOWN]
 
 
 def test_where_no_line_is_the_owners_none_is_named() -> None:
     """T-40."""
     elsewhere = of_owner("x", runtime.PROGRAM / "runtime/data.py")
-    assert "\nin " not in ending.reason(elsewhere).partition("Traceback")[0]
+    assert "\nin " not in failure.reason(elsewhere).partition("Traceback")[0]
 
 
 @given(st.text())
 def test_any_text_can_be_a_reason(text: str) -> None:
     """T-40: also one that no file's encoding can hold."""
-    assert ending.reason(raised(ValueError(text))).startswith("AlgorithmError: Value")
+    assert failure.reason(raised(ValueError(text))).startswith("AlgorithmError: Value")
 
 
 def tree(base_dir: Path) -> Iterator[Path]:
@@ -149,7 +150,7 @@ def test_a_folder_is_emptied_and_stays_and_links_are_not_followed(
     """T-42: it may be a mount."""
     outside = list(tree(base_dir))
     inode = (base_dir / "model").stat().st_ino
-    ending.empty(base_dir / "model")
+    empty(base_dir / "model")
     assert not list((base_dir / "model").iterdir())
     assert (base_dir / "model").stat().st_ino == inode
     assert all(file.exists() for file in outside)
@@ -160,9 +161,9 @@ def test_a_failure_leaves_a_reason_and_no_model(
 ) -> None:
     """T-39, T-40, T-42, T-51: on stderr too, with the traceback."""
     list(tree(base_dir))
-    assert ending.fail(base_dir, of_owner("wrong \udcff")) == 1
-    failure = (base_dir / "output/failure").read_text()
-    assert failure.startswith("AlgorithmError: ValueError: wrong \\udcff\nin train, ")
+    assert failure.fail(Environment(base_dir), of_owner("wrong \udcff")) == 1
+    said = (base_dir / "output/failure").read_text()
+    assert said.startswith("AlgorithmError: ValueError: wrong \\udcff\nin train, ")
     assert "Traceback (most recent call last)" in capfd.readouterr().err
     assert not list((base_dir / "model").iterdir())
 
@@ -170,7 +171,7 @@ def test_a_failure_leaves_a_reason_and_no_model(
 def test_a_reason_of_the_owners_is_kept(base_dir: Path) -> None:
     """T-41."""
     (base_dir / "output/failure").write_text("mine")
-    ending.fail(base_dir, raised(ValueError("ours")))
+    failure.fail(Environment(base_dir), raised(ValueError("ours")))
     assert (base_dir / "output/failure").read_text() == "mine"
 
 
@@ -183,7 +184,7 @@ def test_no_failure_has_status_0(
     base_dir: Path, exc: BaseException, status: int
 ) -> None:
     """T-39, T-41."""
-    assert ending.fail(base_dir, raised(exc)) == status
+    assert failure.fail(Environment(base_dir), raised(exc)) == status
 
 
 def test_a_disk_without_room_for_the_reason_still_loses_the_model(
@@ -195,7 +196,9 @@ def test_a_disk_without_room_for_the_reason_still_loses_the_model(
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            ending.fail(base_dir, raised(OSError(errno.ENOSPC, "No space left")))
+            failure.fail(
+                Environment(base_dir), raised(OSError(errno.ENOSPC, "No space left"))
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list((base_dir / "model").iterdir())
