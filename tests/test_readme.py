@@ -54,6 +54,26 @@ def test_every_file_that_it_names_is_there() -> None:
     assert [n for n in named if n not in made and not (ROOT / n).exists()] == []
 
 
-def test_every_module_of_the_runtime_is_on_its_map() -> None:
-    modules = {path.name for path in (ROOT / "model/runtime").glob("[a-z]*.py")}
-    assert {name for name in modules if f"{name}`" not in README} == set()
+def test_every_package_and_module_of_the_runtime_is_on_its_map() -> None:
+    runtime = ROOT / "model/runtime"
+    packages = {
+        f"`model/runtime/{p.parent.name}/`" for p in runtime.glob("*/__init__.py")
+    }
+    modules = {f"{path.name}`" for path in runtime.glob("[a-z]*.py")}
+    assert {name for name in packages | modules if name not in README} == set()
+
+
+def test_the_ways_that_it_describes_lead_through_files_that_are_there() -> None:
+    ways = README.partition("A request goes through")[2].partition("\n\n")[0]
+    named = re.findall(r"`([\w/]+\.py)`", ways)
+    assert len(named) > 10
+    places = (ROOT / "model", ROOT / "model/runtime")
+    absent = [n for n in named if not any((p / n).exists() for p in places)]
+    assert absent == []
+
+
+def test_no_folder_of_the_runtime_has_more_modules_than_one_sees_at_once() -> None:
+    runtime = ROOT / "model/runtime"
+    folders = [runtime, *(path.parent for path in runtime.glob("*/__init__.py"))]
+    counts = {f.name: len(list(f.glob("[a-z]*.py"))) for f in folders}
+    assert {name: n for name, n in counts.items() if n > 10} == {}
