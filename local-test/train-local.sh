@@ -48,7 +48,8 @@ train::native() {
         ln -s "${test_dir}/output" "${base}/output"
     fi
     export SAGEMAKER_BASE_DIR="${base}"
-    child::run "${python}" "${root}/model/train"
+    export PYTHONPATH="${root}/model${PYTHONPATH:+:${PYTHONPATH}}"
+    child::run "${python}" -P -m runtime.training # as model/entrypoint does
 }
 
 mkdir -p "${test_dir}/model" "${test_dir}/output" # else the engine makes them, as root

@@ -227,6 +227,38 @@ def test_a_stop_in_the_middle_of_save_waits_for_its_end(
     assert_model(base_dir, b"x" * 10**8, partial=False)
 
 
+def test_a_stop_in_the_middle_of_a_checkpoint_waits_for_its_end(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """T-43, T-47: else the work of that round would be lost."""
+    action = ["job.checkpoint(1, Slow(job), X)", "threading.Event().wait()"]
+    with start(tmp_path, base_dir, *action) as job:
+        assert stop(job) == 0, job.log()
+    assert_model(base_dir, b"x" * 10**8, partial=True)
+
+
+@pytest.mark.parametrize(
+    "late",
+    ["raise ValueError('late')", "job.save(b'late', X)", "return"],
+    ids=["failure", "save", "return"],
+)
+def test_what_comes_while_a_checkpoint_becomes_the_model_is_too_late(
+    tmp_path: Path, base_dir: Path, late: str
+) -> None:
+    """T-39, T-42: one thread ends a job."""
+    action = [
+        "job.checkpoint(1, b'one', X)",
+        "reached(job)",
+        "while not (job.model_dir / 'model.json').exists(): time.sleep(0.001)",
+        late,
+    ]
+    with start(tmp_path, base_dir, *action) as job:
+        assert stop(job) == 0, job.log()
+        assert "stopped: the model is that of the checkpoint" in job.out()
+        assert "model saved in" not in job.out()
+    assert_model(base_dir, b"one", partial=True)
+
+
 def test_processes_that_the_owner_forks_and_ends_do_not_stop_the_job(
     tmp_path: Path, base_dir: Path
 ) -> None:

@@ -2,8 +2,8 @@
 
 import signal
 
-# As process 1 a stop would be lost until a handler is there, which takes some imports:
-# it waits until `stopping.watch` is ready for it (T-43).
+# A stop that process 1 has no handler for is lost, and these imports take a while: now
+# it waits until `stopping.watch` hears it (T-43).
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 from runtime import PROGRAM  # noqa: E402

@@ -92,18 +92,17 @@ def _told(state: JobState) -> Iterator[None]:
 
 
 def begin(state: JobState) -> None:
-    """Hear stops, and leave nothing of an earlier job (T-37, T-42, T-50)."""
+    """Leave nothing of an earlier job (T-37, T-42, T-50), and hear stops."""
     if state.running:
         return
-    stopping.watch(state)
     folders = state.environment
-    with state.saving:  # a stop is told once the reason of an earlier job is gone
-        folders.failure_file.parent.mkdir(parents=True, exist_ok=True)
-        folders.failure_file.unlink(missing_ok=True)
-        empty(folders.output_data_dir)
-        if folders.leader:
-            empty(folders.model_dir)
-            hold(folders.model_dir)
+    folders.failure_file.parent.mkdir(parents=True, exist_ok=True)
+    folders.failure_file.unlink(missing_ok=True)
+    empty(folders.output_data_dir)
+    if folders.leader:
+        empty(folders.model_dir)
+        hold(folders.model_dir)
+    stopping.watch(state)
     state.running = True
 
 
