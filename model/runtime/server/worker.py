@@ -34,7 +34,6 @@ async def live(
         )
         os._exit(_BOOT_ERROR)
     server.set_warm()
-    await asyncio.to_thread(metrics.start)
     while True:
         await asyncio.sleep(1)
         sweep()
