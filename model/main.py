@@ -5,7 +5,6 @@ import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -23,9 +22,8 @@ from runtime.serving import openapi
 from runtime.serving.endpoint import Endpoint
 from runtime.settings import Settings
 
-# Each path has one route, whose methods a 405 names; `/docs` shows the one above it.
-routes = APIRouter()
-hidden: dict[str, Any] = {"include_in_schema": False}
+routes = APIRouter(include_in_schema=False)  # one a path: a 405 names all its methods
+described = APIRouter()  # the same for `/docs`, which has an operation a method
 
 
 class Front:
@@ -81,10 +79,11 @@ def app_of(model: ServedModel, server: ServerContext) -> FastAPI:
     )
     app.state.model, app.state.server = model, server
     app.include_router(routes)
+    app.include_router(described)
     app.post(
         "/invocations",
         response_class=Response,
-        responses=openapi.responses(),
+        responses=openapi.INVOCATIONS,
         openapi_extra=openapi.request(model.schema),
     )(invocations)
     app.add_exception_handler(HTTPException, no_route)
@@ -110,8 +109,8 @@ async def invocations() -> Response:
     raise HTTPException(404)  # `Front` answers; what comes here is another path
 
 
-@routes.get("/ping", response_class=Response, responses=openapi.PING)
-@routes.api_route("/ping", methods=["GET", "HEAD", "POST"], **hidden)  # POST: H-16
+@described.get("/ping", response_class=Response, responses=openapi.PING)
+@routes.api_route("/ping", methods=["GET", "HEAD", "POST"])  # POST: H-16
 async def ping(request: Request) -> Response:
     """Answer 200 once the model has answered the warm-up row, else 503 (H-13)."""
     state = request.app.state
@@ -119,8 +118,8 @@ async def ping(request: Request) -> Response:
     return Response(status_code=200 if healthy else 503)
 
 
-@routes.get("/execution-parameters")
-@routes.api_route("/execution-parameters", methods=["GET", "HEAD"], **hidden)
+@described.get("/execution-parameters")
+@routes.api_route("/execution-parameters", methods=["GET", "HEAD"])
 async def execution_parameters(request: Request) -> openapi.ExecutionParameters:
     """Say how a batch transform is best cut; what the job says wins (H-50).
 
@@ -136,8 +135,8 @@ async def execution_parameters(request: Request) -> openapi.ExecutionParameters:
     )
 
 
-@routes.get("/metrics", response_class=Response, responses=openapi.METRICS)
-@routes.api_route("/metrics", methods=["GET", "HEAD"], **hidden)
+@described.get("/metrics", response_class=Response, responses=openapi.METRICS)
+@routes.api_route("/metrics", methods=["GET", "HEAD"])
 async def metrics(request: Request) -> Response:
     """Give Prometheus' text, summed over all workers (H-40)."""
     request.app.state.metrics.tick()

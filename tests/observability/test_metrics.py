@@ -186,10 +186,7 @@ def test_every_series_says_in_english_what_it_is(tmp_path: Path) -> None:
 def test_requests_do_not_gather_without_end(tmp_path: Path) -> None:
     """Between two ticks at most some hundred wait to be written."""
     shown = page(
-        "metrics = Metrics(made)\n"
-        "metrics.start()\n"
-        "observe(metrics, 10_000)\n"
-        "show(metrics)\n",
+        "metrics = Metrics(made)\nobserve(metrics, 10_000)\nshow(metrics)\n",
         tmp_path,
     )
     assert 9_700 < shown["invocations_total 200"] <= 10_000
@@ -200,7 +197,6 @@ def test_a_folder_that_vanishes_fails_no_request(tmp_path: Path) -> None:
     done = run(
         HEADER
         + "metrics = Metrics(made)\n"
-        + "metrics.start()\n"
         + "shutil.rmtree(made)\n"
         + "observe(metrics, 1000)\n"
         + "metrics.tick()\n"
@@ -221,7 +217,6 @@ def test_a_fork_where_the_folder_has_vanished_fails_no_request(tmp_path: Path) -
     done = run(
         HEADER
         + "metrics = Metrics(made)\n"
-        + "metrics.start()\n"
         + "shutil.rmtree(made)\n"
         + "def work():\n"
         + "    observe(metrics, 1000)\n"

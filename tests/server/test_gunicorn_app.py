@@ -9,7 +9,7 @@ STARTING = """
 import runpy, sys
 sys.path.insert(0, sys.argv[1])
 made = runpy.run_path(sys.argv[1] + "/serve")
-from runtime.server.gunicorn_app import GunicornApp, options
+from runtime.server.gunicorn_app import GunicornApp
 server = made["ServerContext"].of(made["Settings"].read())
 app = GunicornApp(server)
 assert {name: getattr(app.cfg, name) for name in ("workers", "backlog")} == {

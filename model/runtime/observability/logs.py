@@ -27,6 +27,7 @@ _ID = re.compile(r"[!#-&(-Z^-~]{1,64}")
 _ESCAPES = {c: f"\\x{c:02x}" for c in (*range(32), *range(127, 160))}
 _ESCAPES |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _LATER = _ESCAPES | {9: "\t", 10: "\n  | "}  # a text's later lines begin with a bar
+STAGES = ("queue", "decode", "predict", "encode")  # of a request, in this order
 # The lowest status that has a line, by LOG_REQUESTS.
 _LOWEST = {"errors": 400, "all": 0, "off": 1000}
 
@@ -89,24 +90,14 @@ class RequestLog:
 
 
 def _fields(record: RequestRecord, *, staged: bool) -> dict[str, Any]:
-    total = _ms(record.seconds)
-    stages = ("queue", "decode", "predict", "encode")
-    ms = {stage: _ms(getattr(record, stage)) for stage in stages}
-    fields = {
-        "request_id": record.request_id,
-        "status": record.status,
-        "code": record.code,
-        "rows": record.rows,
-        "bytes": record.bytes,
-        "ignored_columns": record.ignored_columns,
-        "ms": {**ms, "total": total} if staged else total,
-    }
-    optional = ("code", "ignored_columns")
-    return {k: v for k, v in fields.items() if v or k not in optional}
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+    ms = {stage: round(getattr(record, stage) * 1000, 3) for stage in STAGES}
+    ms["total"] = round(record.seconds * 1000, 3)
+    names = ("request_id", "status", "code", "rows", "bytes", "ignored_columns")
+    fields = {name: getattr(record, name) for name in names}
+    for name in ("code", "ignored_columns"):  # most requests have none
+        if not fields[name]:
+            del fields[name]
+    return fields | {"ms": ms if staged else ms["total"]}
 
 
 class Lines(logging.Formatter):
@@ -129,21 +120,15 @@ def log_settings(level: int) -> dict[str, Any]:
 
     uvicorn's workers take the handlers of `gunicorn.error`.
     """
+    handler = {"class": "logging.StreamHandler", "formatter": "lines"}  # to stderr
+    to_stderr = {"level": level, "handlers": ["stderr"]}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": Lines}},
-        "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "lines"}
-        },
-        "root": {"level": level, "handlers": ["stderr"]},
-        "loggers": {
-            "gunicorn.error": {
-                "level": level,
-                "handlers": ["stderr"],
-                "propagate": False,
-            },
-        },
+        "handlers": {"stderr": handler},
+        "root": to_stderr,
+        "loggers": {"gunicorn.error": {**to_stderr, "propagate": False}},
     }
 
 

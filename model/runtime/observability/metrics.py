@@ -13,13 +13,13 @@ import os
 import shutil
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from socket import gethostname
 
-from runtime.observability.logs import RequestRecord
+from runtime.observability.logs import STAGES, RequestRecord
 
 log = logging.getLogger("serve")
 
@@ -28,7 +28,6 @@ _FILES = ("counter", "histogram", "gauge_livesum")  # prometheus_client's names
 _FILE_SIZE = 16 * 1024  # bytes; about three times what our series take
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _MOST = 256  # requests between two ticks: these take 1 ms to write
-_STAGES = ("queue", "decode", "predict", "encode")
 _SUMS = {  # a field of each record: the series that sums it up, and what that says
     "rows": ("invocation_rows", "Rows of requests."),
     "bytes": ("invocation_bytes", "Bytes of the bodies of requests."),
@@ -83,34 +82,25 @@ class Metrics:
     def __init__(self, folder: str | None) -> None:
         self.waiting = 0  # requests in this worker now: the caller counts them
         self._folder = folder
-        self._counts = folder is not None
-        self._series: _Series | None = None
+        self._series: _Series | None = None  # None: nothing is counted
         self._answered: list[tuple[RequestRecord, float]] = []
-
-    def start(self) -> None:
-        """Make the files, in a tenth of a second; in any thread, before a `tick`."""
-        if self._counts and self._series is None:
-            try:
-                self._series = _Series(Path(self._folder or ""))
-            except OSError as exc:
-                self._stop(exc)
+        if folder is not None:
+            with self._no_failure():
+                self._series = _Series(Path(folder))
 
     def observe(self, record: RequestRecord) -> None:
         """Count a request that has been answered."""
-        if self._counts:
+        if self._series is not None:
             self._answered.append((record, record.seconds))
-            if len(self._answered) >= _MOST and self._series is not None:
+            if len(self._answered) >= _MOST:
                 self.tick()
 
     def tick(self) -> None:
         """Write what has been counted: each second, before `render`, at the end."""
-        self.start()
         if self._series is not None:
             answered, self._answered = self._answered, []
-            try:
+            with self._no_failure():
                 self._series.add(answered, self.waiting)
-            except OSError as exc:
-                self._stop(exc)
 
     def render(self) -> tuple[bytes, str] | None:
         """Sum up all workers, in some milliseconds: not for an event loop.
@@ -134,9 +124,13 @@ class Metrics:
             return None
         return text, exposition.CONTENT_TYPE_PLAIN_0_0_4
 
-    def _stop(self, exc: OSError) -> None:
-        self._counts, self._series = False, None
-        log.warning("this worker no longer counts for /metrics: %s", exc)
+    @contextlib.contextmanager
+    def _no_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            self._series = None
+            log.warning("this worker no longer counts for /metrics: %s", exc)
 
 
 class _Series:
@@ -155,7 +149,7 @@ class _Series:
             "Seconds that requests spent in each stage.",
             ["stage"],
         )
-        self._sums = {stage: stages.labels(stage) for stage in _STAGES}
+        self._sums = {stage: stages.labels(stage) for stage in STAGES}
         self._sums |= {field: counter(*about) for field, about in _SUMS.items()}
         self._seconds = client.Histogram(
             "invocation_seconds",

@@ -4,7 +4,6 @@ import os
 import signal
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
@@ -16,7 +15,7 @@ from runtime.server.context import ServerContext
 
 # Where the package is left out, uvicorn's own copy, which is the same but deprecated.
 _workers = "uvicorn_worker" if find_spec("uvicorn_worker") else "uvicorn.workers"
-_MEMORY = Path("/dev/shm")  # noqa: S108 -- gunicorn unlinks its file there at once
+_MEMORY = "/dev/shm"  # noqa: S108 -- gunicorn unlinks its file there at once
 
 
 class Worker(import_module(_workers).UvicornWorker):  # type: ignore[misc]
@@ -38,7 +37,32 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         """Set gunicorn's options; it calls this again at a SIGHUP."""
-        for name, value in options(self._server).items():
+        server = self._server
+        options = {
+            "bind": f"0.0.0.0:{server.settings.port}",  # H-09
+            "backlog": 2048,  # connections wait here, accepted within 250 ms (H-10)
+            "worker_class": Worker,
+            "workers": server.budget.workers,
+            # gunicorn sets them before it calls `load`.
+            "raw_env": [f"{name}={v}" for name, v in server.environment().items()],
+            "preload_app": server.settings.preload,  # one copy of the model for all
+            # Of an event loop, not of a request: a worker that shows no sign of life.
+            "timeout": 60,
+            "graceful_timeout": 22,  # SageMaker kills 30 s after SIGTERM (H-03, X-03)
+            "keepalive": 75,  # longer than a client's pause between two requests
+            # The heartbeat's file: in memory where there is such a place (X-11, H-45).
+            "worker_tmp_dir": _MEMORY
+            if os.access(_MEMORY, os.W_OK | os.X_OK)
+            else None,
+            "control_socket_disable": True,  # it would write to $HOME (X-34)
+            "when_ready": when_ready,
+            # What a worker that has ended was doing is left out (X-43).
+            "child_exit": lambda _, w: metrics.forget(server.metrics_dir, w.pid),
+            "logconfig_dict": logs.log_settings(server.settings.log_level),
+            "errorlog": "-",
+            "accesslog": None,  # a ping every few seconds says nothing (X-44)
+        }
+        for name, value in options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
@@ -53,38 +77,6 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
             return create(self._server)
         except ModelError as exc:
             raise AppImportError(str(exc)) from exc
-
-
-def options(server: ServerContext) -> dict[str, Any]:
-    """Give gunicorn's options, by their names in its documentation."""
-
-    def child_exit(_: object, worker: Any) -> None:
-        """Leave out what a worker that has ended was doing (X-43)."""
-        metrics.forget(server.metrics_dir, worker.pid)
-
-    return {
-        "bind": f"0.0.0.0:{server.settings.port}",  # H-09
-        "backlog": 2048,  # connections wait here, accepted within 250 ms (H-10)
-        "worker_class": Worker,
-        "workers": server.budget.workers,
-        # gunicorn sets them before it calls `load`.
-        "raw_env": [f"{name}={text}" for name, text in server.environment().items()],
-        "preload_app": server.settings.preload,  # one copy of the model for all workers
-        # Of an event loop, not of a request: a worker that shows no sign of life.
-        "timeout": 60,
-        "graceful_timeout": 22,  # SageMaker kills 30 s after SIGTERM (H-03, X-03)
-        "keepalive": 75,  # longer than a client's pause between two requests
-        # The heartbeat's file: in memory where there is such a place (X-11, H-45).
-        "worker_tmp_dir": str(_MEMORY)
-        if os.access(_MEMORY, os.W_OK | os.X_OK)
-        else None,
-        "control_socket_disable": True,  # it would write to $HOME (X-34)
-        "when_ready": when_ready,
-        "child_exit": child_exit,
-        "logconfig_dict": logs.log_settings(server.settings.log_level),
-        "errorlog": "-",
-        "accesslog": None,  # a ping every few seconds says nothing (X-44)
-    }
 
 
 def when_ready(_: object) -> None:

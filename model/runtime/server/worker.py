@@ -26,7 +26,6 @@ async def live(server: ServerContext, endpoint: Endpoint) -> None:
         )
         os._exit(_BOOT_ERROR)
     server.set_warm()
-    await asyncio.to_thread(metrics.start)
     while True:
         await asyncio.sleep(1)
         await endpoint.sweep()

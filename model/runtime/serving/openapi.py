@@ -35,7 +35,7 @@ METRICS: Responses = {
     200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
     404: {"description": "Nothing is counted."},
 }
-_STATUSES = {
+_ERRORS = {
     400: "The rows are wrong: `problems` says where.",
     406: "No type of the Accept header can be written.",
     408: "The body did not arrive in time.",
@@ -45,6 +45,11 @@ _STATUSES = {
     503: "Too many requests wait: try again.",
     504: "The answer was not ready in time.",
 }
+_WRITTEN: Any = {name: {"schema": {}} for name in FORMATS}
+INVOCATIONS: Responses = {
+    200: {"description": "One answer a row.", "content": _WRITTEN},
+    **{code: {"description": text, "model": Error} for code, text in _ERRORS.items()},
+}
 _ATTRIBUTES = {
     "name": "X-Amzn-SageMaker-Custom-Attributes",
     "in": "header",
@@ -53,23 +58,11 @@ _ATTRIBUTES = {
 }
 
 
-def responses() -> Responses:
-    """Give the `responses` of the route."""
-    written: Any = {name: {"schema": {}} for name in FORMATS}
-    described: Responses = {
-        200: {"description": "One answer a row.", "content": written}
-    }
-    for status, text in _STATUSES.items():
-        described[status] = {"description": text, "model": Error}
-    return described
-
-
 def request(schema: Schema | None) -> dict[str, Any]:
     """Give the `openapi_extra` of the route: a header, and bodies with examples."""
+    text: dict[str, Any] = {"schema": {"type": "string"}}
     examples = _examples(schema) if schema is not None and schema.typed else {}
-    bodies = {
-        name: {"schema": {"type": "string"}} | examples.get(name, {}) for name in READ
-    }
+    bodies = {name: text | examples.get(name, {}) for name in READ}
     body = {"required": True, "content": bodies}
     return {"parameters": [_ATTRIBUTES], "requestBody": body}
 
