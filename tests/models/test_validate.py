@@ -280,7 +280,7 @@ def checked(model: Path) -> tuple[dict[str, Any], str]:
     scratch.mkdir()
     (scratch / "rows.csv").write_bytes(ROWS)
     request = {"model_dir": str(folder), "folder": str(scratch)}
-    limits = {"seconds": 60, "memory": 2**33}
+    limits = {"limits": {"seconds": 60, "memory": 2**33}}
     command = ["-m", "runtime.models.validate", json.dumps({**request, **limits})]
     done = run(command, model)
     assert done.returncode == 0

@@ -16,6 +16,7 @@ import re
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -41,38 +42,26 @@ _PICKLED_IN_TRAIN = re.compile(
 
 
 def main(
-    model_dir: str,
-    folder: str,
-    seconds: float,
-    memory: int,
+    model_dir: Path,
+    folder: Path,
+    limits: dict[str, Any],
     predictor: str = "predictor:Predictor",
-) -> None:
+) -> Iterator[dict[str, Any]]:
     """Validate a model folder, and convert the model where there is `sample.pkl`.
 
-    `folder` has rows of X as `rows.csv`, and gets `model.onnx`. `seconds` and `memory`,
-    bytes, limit the conversion.
+    `folder` has rows of X as `rows.csv`, and gets `model.onnx`. Yields: the answers.
     """
-    # What the owner's code prints is for the log.
-    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    logging.basicConfig(level=logging.WARNING)
-    scratch = Path(folder)
     try:
         kind = imported(predictor)
-        found = validated(Path(model_dir), kind, (scratch / "rows.csv").read_bytes())
+        found = validated(model_dir, kind, (folder / "rows.csv").read_bytes())
     except Error as exc:
         log.exception("the model folder was refused")
-        print(
-            json.dumps({"failure": " ".join(_sentence(exc).split())}),
-            file=answer,
-            flush=True,
-        )
+        yield {"failure": " ".join(_sentence(exc).split())}
         return
-    print(json.dumps(found), file=answer, flush=True)
-    if (scratch / "sample.pkl").exists():
-        _limit(seconds, memory)
-        found |= converted(Path(model_dir), kind, scratch, found)
-        print(json.dumps(found), file=answer, flush=True)
+    yield found
+    if (folder / "sample.pkl").exists():
+        _limit(**limits)
+        yield found | converted(model_dir, kind, folder, found)
 
 
 def imported(predictor: str) -> type[Predictor]:
@@ -167,11 +156,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _sentence(exc: Error) -> str:
+    cause = exc.__cause__
     if type(exc) is Error:  # of `imported`
         return str(exc)
-    cause = exc.__cause__
-    pickled = _PICKLED_IN_TRAIN.search(str(cause))
-    if pickled:
+    if pickled := _PICKLED_IN_TRAIN.search(str(cause)):
         name = pickled[1]
         return (
             f"{name} is defined in train, where no other program finds it: move it to "
@@ -183,7 +171,7 @@ def _sentence(exc: Error) -> str:
 
 
 def _limit(seconds: float, memory: int) -> None:
-    """Let the kernel end what takes too long or too much, in native code too."""
+    """Let the kernel end what takes too long, or more bytes, in native code too."""
     silence = os.open(os.devnull, os.O_WRONLY)  # converters are talkative
     for stream in (sys.stdout, sys.stderr):
         os.dup2(silence, stream.fileno())
@@ -228,4 +216,9 @@ def _stage(model_dir: Path, folder: Path, content: bytes, news: dict[str, Any]) 
 
 
 if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    logging.basicConfig(level=logging.WARNING)
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the owner's code prints is for the log
+    asked = json.loads(sys.argv[1])
+    for found in main(Path(asked.pop("model_dir")), Path(asked.pop("folder")), **asked):
+        print(json.dumps(found), file=answer, flush=True)

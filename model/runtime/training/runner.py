@@ -31,13 +31,11 @@ if TYPE_CHECKING:
 
 def start(program: Path) -> NoReturn:
     """Begin the job, then run the owner's file, whose `run` goes on with it."""
-    state, absent = (
-        _state(),
-        "train ended without a call of run(train, Hyperparameters)",
-    )
+    absent = "train ended without a call of run(train, Hyperparameters)"
     if sys.argv[1:]:  # `--describe` is no job
         runpy.run_path(str(program), run_name="__main__")
         sys.exit(absent)
+    state = _state()
     with _told(state):
         begin(state)
         runpy.run_path(str(program), run_name="__main__")
@@ -109,7 +107,7 @@ def begin(state: JobState) -> None:
 def _job(state: JobState, declared: "type[Declared]") -> "Job[Declared]":
     """Make what `train` is handed, with its hyperparameters. Raises: ClientError."""
     from runtime.training import hyperparameters  # noqa: PLC0415 -- and pydantic
-    from runtime.training.job import Job  # noqa: PLC0415 -- pandas
+    from runtime.training.job import Job  # noqa: PLC0415 -- and pandas
 
     values = state.environment.config("hyperparameters.json")
     parsed = hyperparameters.parse(values, declared)

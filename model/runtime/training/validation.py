@@ -50,7 +50,7 @@ def validate(
             with suppress(OSError):  # a full disk: half of a file cannot be converted
                 sample.to_pickle(folder / "sample.pkl")
         given = {"seconds": SECONDS, "memory": MEMORY, **limits}
-        request = {"model_dir": str(model_dir), "folder": scratch, **given}
+        request = {"model_dir": str(model_dir), "folder": scratch, "limits": given}
         found = _ask(request, folder, is_stopping)
         if failure := found.pop("failure", ""):
             raise ModelError(failure)
@@ -100,7 +100,7 @@ def _why(status: int, request: dict[str, Any]) -> str:
     if status == -signal.SIGKILL:
         return "the job is stopping"
     if status == -signal.SIGALRM:
-        return f"it took over {request['seconds']:g} s"
+        return f"it took over {request['limits']['seconds']:g} s"
     return f"the conversion ended with status {status}"
 
 
