@@ -41,8 +41,8 @@ async def live(
         metrics.tick()
         if executor.stuck:
             await _replace(executor)
-        if os.getppid() != server.master:  # it was killed: nobody else would stop us
-            os.kill(os.getpid(), signal.SIGTERM)
+        if server.master not in (os.getppid(), os.getpid()):
+            os.kill(os.getpid(), signal.SIGTERM)  # it was killed: nobody else stops us
 
 
 async def _replace(executor: Executor) -> None:
