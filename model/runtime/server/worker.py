@@ -33,8 +33,8 @@ async def live(server: ServerContext, endpoint: Endpoint) -> None:
         metrics.tick()
         if executor.stuck:
             await _replace(endpoint)
-        if os.getppid() != server.master:  # it was killed: nobody else would stop us
-            os.kill(os.getpid(), signal.SIGTERM)
+        if server.master not in (os.getppid(), os.getpid()):
+            os.kill(os.getpid(), signal.SIGTERM)  # it was killed: nobody else stops us
 
 
 async def _replace(endpoint: Endpoint) -> None:
