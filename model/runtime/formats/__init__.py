@@ -16,7 +16,8 @@ from runtime.formats.csv import Csv, Plain
 from runtime.formats.json import Json, JsonLines
 from runtime.formats.media_types import media_type
 from runtime.formats.text import refuse_charset
-from runtime.tabular.table import ABSENT, Layout, Outputs, Table, joined
+from runtime.tabular.cells import ABSENT
+from runtime.tabular.table import Layout, Outputs, Table, joined
 
 __all__ = [
     "ABSENT",

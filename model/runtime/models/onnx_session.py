@@ -16,7 +16,7 @@ import numpy as np
 from runtime.errors import BadInput
 from runtime.models import artifact
 from runtime.settings import Settings
-from runtime.tabular.column import Column
+from runtime.tabular.columns import Column
 from runtime.tabular.rows import Rows
 
 log = logging.getLogger("serve")

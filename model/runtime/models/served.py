@@ -18,7 +18,7 @@ from runtime.errors import (
 )
 from runtime.formats import Outputs, Table
 from runtime.models import artifact, onnx_session
-from runtime.tabular.column import Values
+from runtime.tabular.columns import Values
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 

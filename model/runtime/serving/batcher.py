@@ -18,7 +18,7 @@ from runtime.formats import Outputs
 from runtime.models.served import Prediction, ServedModel
 from runtime.observability.logs import RequestRecord, request_id
 from runtime.serving.executor import Executor
-from runtime.tabular.column import Values
+from runtime.tabular.columns import Values
 from runtime.tabular.schema import Schema
 
 MOST_ROWS = 1000  # of one call, where more than one request has them

@@ -10,7 +10,7 @@ from runtime.formats import Layout, Table
 from runtime.formats.media_types import media_type
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
-from runtime.tabular.column import Values
+from runtime.tabular.columns import Values
 from runtime.tabular.schema import MAX_PROBLEMS, Schema, found_in
 
 
