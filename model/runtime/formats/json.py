@@ -11,8 +11,8 @@ from typing import IO, Any
 
 from runtime.errors import BadInput, PayloadTooLarge
 from runtime.formats.json_rows import one_kind, refuse_kind
-from runtime.formats.text import lines, not_utf_8
-from runtime.tabular.table import Layout, Outputs, Table, calls, each, sliced
+from runtime.formats.text import ROWS_A_CALL, lines, not_utf_8
+from runtime.tabular.table import Layout, Outputs, Table, each, sliced
 
 JSON_LIMIT = 2**25  # bytes: what is read at once, and takes up to twenty times the room
 _SHORT = 2**16  # bytes that one call reads
@@ -21,51 +21,48 @@ _msgspec: Any = import_module("msgspec") if find_spec("msgspec") else None
 _decode = _msgspec.json.Decoder().decode if _msgspec else json.loads
 
 
-class Json:
-    """`application/json`: every shape that SageMaker's clients send (F-06)."""
-
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
-        """Read lists of rows, one row, records, `instances`, `columns` + `data`."""
-        data = body.read(JSON_LIMIT + 1)
-        if len(data) > JSON_LIMIT:
-            message = (
-                f"the body is over {JSON_LIMIT >> 20} MiB, which is the most for "
-                "application/json: send application/jsonlines, one row a line"
-            )
-            raise PayloadTooLarge(message)
-        try:
-            value = loads(data)
-        except UnicodeDecodeError as exc:
-            raise not_utf_8(exc, len(data)) from exc
-        except (ValueError, RecursionError) as exc:
-            message = f"the body is not JSON: {exc}"
-            raise BadInput(message) from exc
-        return _tables(value, layout.width)
-
-    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
-        """Write `{"predictions": [...]}`: a value a row, or an object of outputs."""
-        chunk, opening = b"", '{"predictions":['
-        for outputs in slices:
-            if chunk:
-                yield chunk
-            rows = list(_rows(outputs) if len(outputs.columns) > 1 else _bare(outputs))
-            parts = (dumps(some)[1:-1] for some in calls(rows))
-            chunk = (opening + ",".join(parts)).encode()
-            opening = ","
-        yield chunk + b"]}\n"
+def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
+    """Read lists of rows, one row, records, `instances`, `columns` + `data` (F-06)."""
+    data = body.read(JSON_LIMIT + 1)
+    if len(data) > JSON_LIMIT:
+        message = (
+            f"the body is over {JSON_LIMIT >> 20} MiB, which is the most for "
+            "application/json: send application/jsonlines, one row a line"
+        )
+        raise PayloadTooLarge(message)
+    try:
+        value = loads(data)
+    except UnicodeDecodeError as exc:
+        raise not_utf_8(exc, len(data)) from exc
+    except (ValueError, RecursionError) as exc:
+        message = f"the body is not JSON: {exc}"
+        raise BadInput(message) from exc
+    return _tables(value, layout.width)
 
 
-class JsonLines:
-    """`application/jsonlines`: a line is a row, as it is in JSON (F-07, F-10)."""
+def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+    """Write `{"predictions": [...]}`: a value a row, or an object of outputs (F-09)."""
+    chunk, opening = b"", '{"predictions":['
+    for outputs in slices:
+        if chunk:
+            yield chunk
+        rows = list(_rows(outputs) if len(outputs.columns) > 1 else _bare(outputs))
+        starts = range(0, len(rows), ROWS_A_CALL)
+        parts = (dumps(rows[at : at + ROWS_A_CALL])[1:-1] for at in starts)
+        chunk = (opening + ",".join(parts)).encode()
+        opening = ","
+    yield chunk + b"]}\n"
 
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
-        """Read a row a line; blank lines are none."""
-        return sliced(one_kind(_values(lines(body, "\n")), layout.width))
 
-    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
-        """Write an object of outputs a line, also where there is only one."""
-        for outputs in slices:
-            yield "".join(f"{dumps(row)}\n" for row in _rows(outputs)).encode()
+def decode_lines(body: IO[bytes], layout: Layout) -> Iterator[Table]:
+    """Read a row a line, as it is in JSON; blank lines are none (F-07)."""
+    return sliced(one_kind(_values(lines(body, "\n")), layout.width))
+
+
+def encode_lines(slices: Iterable[Outputs]) -> Iterator[bytes]:
+    """Write an object of outputs a line, also where there is only one (F-10)."""
+    for outputs in slices:
+        yield "".join(f"{dumps(row)}\n" for row in _rows(outputs)).encode()
 
 
 def dumps(value: Any) -> str:

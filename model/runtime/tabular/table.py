@@ -9,7 +9,6 @@ from runtime.errors import BadInput, Problem
 from runtime.tabular.cells import ABSENT
 
 SLICE_CELLS = 400_000  # a large body is read, predicted and written in slices
-_ROWS_A_CALL = 10_000  # one call writes them, and lets no other thread run
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +147,6 @@ def sliced(
 def rows_a_slice(width: int) -> int:
     """Give the number of rows of a slice, where all are of one width."""
     return max(1, SLICE_CELLS // (width or 1))
-
-
-def calls(rows: list[Any]) -> Iterator[list[Any]]:
-    """Cut the rows of a slice into what one call may write."""
-    for first in range(0, len(rows), _ROWS_A_CALL):
-        yield rows[first : first + _ROWS_A_CALL]
 
 
 def joined(tables: Iterable[Table]) -> Table:
