@@ -6,7 +6,6 @@ cell by cell, which also finds the sentence for what is wrong.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache, cached_property, partial
 from math import inf, isnan, nan
@@ -22,8 +21,6 @@ from runtime.tabular.cells import NA_VALUES, NaValues
 MANY = 1000  # cells of a list for which an array pays
 _EXACT = 2.0**53  # below it a float64 holds each integer
 Values = list[Any]
-_NUMBERS = {int, float, NoneType}  # types of JSON's cells; a bool is no number
-_LONGEST = 18  # digits and a sign that 64 bits hold for certain
 
 
 @dataclass(frozen=True)
@@ -76,15 +73,12 @@ class Column:
         `first` is the number of the first row. Returns: `(n_rows,)`, a list or an
         array, fewer where there are problems, of which `most` are noted.
         """
-        is_short = isinstance(raw, list) and len(raw) < MANY
-        values = None if is_short else self._at_once(_OF_MANY, raw)
-        if values is None:
-            raw = listed(raw)
-            values = self._at_once(_OF_FEW, raw)
-        if values is not None:
+        read_all = _AT_ONCE.get(self._read_one)
+        values = read_all(raw, self._na) if read_all else None
+        if values is not None and self._takes(values):
             return values
         values = []
-        for row, cell in enumerate(raw, first):
+        for row, cell in enumerate(listed(raw), first):
             try:
                 values.append(self._value(cell))
             except ValueError as exc:
@@ -92,12 +86,6 @@ class Column:
                 if len(problems) == most:
                     break
         return values
-
-    def _at_once(self, readers: dict[Any, Callable[..., Any]], raw: Any) -> Any:
-        """Read cells in loops in C; None where one is odd, or refused."""
-        read_all = readers.get(self._read_one)
-        values = read_all(raw, self._na) if read_all else None
-        return values if values is not None and self._takes(values) else None
 
     def _value(self, cell: Any) -> Any:
         value = self._read_one(cell, self._na)
@@ -155,30 +143,86 @@ def listed(values: Any) -> list[Any]:
     return items
 
 
-# --- few cells, in a list; None where one is odd ------------------------------------
+# --- all cells at once: None where one is odd ---------------------------------------
 
 
-def _floats(raw: list[Any], na_values: NaValues, below: float = inf) -> Any:
+def _floats(raw: Any, na_values: NaValues, below: float = inf) -> Any:
     """Read finite numbers, NaN where one is missing."""
-    kinds = set(map(type, raw))
-    if na_values is not NA_VALUES or not (kinds == {str} or kinds <= _NUMBERS):
-        return None
     try:
-        if kinds == {str}:
-            found = _spelt(raw)
-        else:
-            found = [nan if cell is None else float(cell) for cell in raw]
+        found = _numbers(raw) if na_values is NA_VALUES else None
     except (ValueError, OverflowError):
         return None
-    # If the first is NaN, so is the largest, and nothing is known.
-    if max(map(abs, found)) < below:
-        return found
-    return found if all(abs(v) < below for v in found if not isnan(v)) else None
+    if isinstance(found, list):
+        # If the first is NaN, so is the largest, and nothing is known.
+        if max(map(abs, found)) < below:
+            return found
+        return found if all(abs(v) < below for v in found if not isnan(v)) else None
+    return None if found is None or (np.abs(found) >= below).any() else found
+
+
+def _ints(raw: Any, na_values: NaValues) -> Any:
+    """Read whole numbers below 2**53, none of them missing."""
+    found = _floats(raw, na_values)
+    if isinstance(found, list):
+        whole = all(v.is_integer() and abs(v) < _EXACT for v in found)
+        return list(map(int, found)) if whole else None
+    if found is None:
+        return None
+    exact = (np.abs(found) < _EXACT) & (found == np.floor(found))
+    return found.astype("int64") if exact.all() else None
+
+
+def _texts(raw: Any, na_values: NaValues) -> Any:
+    """Read text of whole characters; a missing cell is NaN."""
+    if _is_arrow(raw):  # each different text is made once
+        encoded = raw.dictionary_encode()
+        different = [nan if t in na_values else t for t in encoded.dictionary.tolist()]
+        return np.array(different, dtype=object)[np.from_dlpack(encoded.indices)]
+    texts = listed(raw)
+    if not set(map(type, texts)) <= {str, NoneType}:
+        return None
+    try:
+        "".join(filter(None, texts)).encode()
+    except UnicodeEncodeError:
+        return None
+    return [nan if text is None or text in na_values else text for text in texts]
+
+
+_AT_ONCE: dict[Any, Callable[..., Any]] = {
+    cells.number: _floats,
+    cells.single: partial(_floats, below=cells.LARGEST_FLOAT32),
+    cells.integer: _ints,
+    cells.string: _texts,
+}
+
+
+def _numbers(raw: Any) -> Any:
+    """Make float64 of many cells, a list of few; None if one is another thing.
+
+    Raises: ValueError and OverflowError for one that is odd.
+    """
+    if not isinstance(raw, list):
+        if isinstance(raw, np.ndarray) and raw.dtype.kind in "fiu":
+            return raw.astype("float64")
+        if _is_arrow(raw) and (cast := _cast(raw)) is not None:
+            return cast
+        raw = raw.tolist()
+    kinds = set(map(type, raw))
+    if kinds == {str}:
+        found = _spelt(raw)
+        return found if len(raw) < MANY else np.array(found)
+    if not kinds <= {int, float, NoneType}:  # a bool is no number
+        return None
+    if len(raw) >= MANY:
+        return np.array(raw, "float64")
+    return [nan if cell is None else float(cell) for cell in raw]
 
 
 def _spelt(raw: list[str]) -> list[float]:
     """Read texts as `float` does, where that is as pandas does. Raises: ValueError."""
-    _refuse_odd(raw)
+    text = "".join(raw)
+    if "_" in text or not text.isascii():
+        raise ValueError  # 1_000 and ٣ are numbers to Python alone
     try:
         found = list(map(float, raw))
     except ValueError:
@@ -188,87 +232,6 @@ def _spelt(raw: list[str]) -> list[float]:
         if sum(map(isnan, found)) > n_missing:
             raise ValueError  # "NAN" is text
     return found
-
-
-def _refuse_odd(raw: list[str]) -> None:
-    """Refuse what in a number is Python's alone: 1_000, or ٣. Raises: ValueError."""
-    text = "".join(raw)
-    if "_" in text or not text.isascii():
-        raise ValueError
-
-
-def _ints(raw: list[Any], na_values: NaValues) -> Any:
-    """Read integers that 64 bits hold, none of them missing."""
-    kinds = set(map(type, raw))
-    if na_values is not NA_VALUES:
-        return None
-    if kinds == {int} and min(raw) >= -(2**63) and max(raw) < 2**63:
-        return raw
-    if kinds == {str} and max(map(len, raw)) <= _LONGEST:
-        with suppress(ValueError):
-            _refuse_odd(raw)
-            return list(map(int, raw))
-    return None
-
-
-def _texts(raw: list[Any], na_values: NaValues) -> Any:
-    """Read text of whole characters; a missing cell is NaN."""
-    if not set(map(type, raw)) <= {str, NoneType}:
-        return None
-    try:
-        "".join(filter(None, raw)).encode()
-    except UnicodeEncodeError:
-        return None
-    return [nan if text is None or text in na_values else text for text in raw]
-
-
-_OF_FEW: dict[Any, Callable[..., Any]] = {
-    cells.number: _floats,
-    cells.single: partial(_floats, below=cells.LARGEST_FLOAT32),
-    cells.integer: _ints,
-    cells.string: _texts,
-}
-
-
-# --- many cells: a list, an array of numpy's, texts in one of Arrow's; likewise -----
-
-
-def _float_array(raw: Any, na_values: NaValues, below: float = inf) -> Any:
-    """Make float64 of finite numbers, NaN where one is missing."""
-    found = _array(raw) if na_values is NA_VALUES else None
-    return None if found is None or (np.abs(found) >= below).any() else found
-
-
-def _array(raw: Any) -> Any:
-    if _is_arrow(raw):
-        return _cast(raw)
-    if isinstance(raw, np.ndarray):
-        return raw.astype("float64") if raw.dtype.kind in "fiu" else None
-    kinds = set(map(type, raw))
-    try:
-        if kinds == {str}:
-            return np.array(_spelt(raw))
-        return np.array(raw, "float64") if kinds <= _NUMBERS else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _int_array(raw: Any, na_values: NaValues) -> Any:
-    """Make int64 of whole numbers below 2**53, none of which is missing."""
-    found = _float_array(raw, na_values)
-    if found is None:
-        return None
-    exact = (np.abs(found) < _EXACT) & (found == np.floor(found))
-    return found.astype("int64") if exact.all() else None
-
-
-def _text_array(raw: Any, na_values: NaValues) -> Any:
-    """Make objects, of which each different text is made once; NaN is missing."""
-    if not _is_arrow(raw):
-        return None
-    encoded = raw.dictionary_encode()
-    different = [nan if t in na_values else t for t in encoded.dictionary.tolist()]
-    return np.array(different, dtype=object)[np.from_dlpack(encoded.indices)]
 
 
 def _is_arrow(raw: Any) -> bool:
@@ -302,11 +265,3 @@ def _arrow_na_values() -> Any:
     ends = np.cumsum([0, *map(len, texts)], dtype="int32")
     buffers = [pa.py_buffer(ends), pa.py_buffer("".join(texts).encode())]
     return pa.StringArray.from_buffers(len(texts), *buffers)
-
-
-_OF_MANY: dict[Any, Callable[..., Any]] = {
-    cells.number: _float_array,
-    cells.single: partial(_float_array, below=cells.LARGEST_FLOAT32),
-    cells.integer: _int_array,
-    cells.string: _text_array,
-}

@@ -103,16 +103,6 @@ class ByColumn(Sequence[list[Any]]):
         listed = (c if isinstance(c, list) else c.tolist() for c in self.columns)
         return map(list, zip(*listed, strict=True))
 
-    def __eq__(self, other: object) -> bool:
-        """Compare rows, however they are kept."""
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]  # as a list
-
-    def __repr__(self) -> str:
-        """Show the rows."""
-        return repr(list(self))
-
     def cut(self, first: int, end: int) -> "ByColumn":
         """Give some of the rows."""
         return ByColumn([column[first:end] for column in self.columns])
