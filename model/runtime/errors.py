@@ -86,6 +86,12 @@ class BadInput(RequestError):
         self.problems = (Problem(message, row, column), *more)
         super().__init__(str(self.problems[0]))
 
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> "BadInput":
+        """Tell of several problems, at least one: the first makes the sentence."""
+        first, *more = problems
+        return cls(first.message, first.row, first.column, tuple(more))
+
     def body(self) -> dict[str, object]:
         """Add every problem with its row and column."""
         return {**super().body(), "problems": [asdict(p) for p in self.problems]}
@@ -95,13 +101,13 @@ class BadInput(RequestError):
 
         A row that is not among them is left out of the sentence.
         """
-        first, *more = (
+        moved = [
             replace(p, row=numbers[p.row - 1])
             if p.row and p.row <= len(numbers)
             else replace(p, row=None)
             for p in self.problems
-        )
-        return BadInput(first.message, first.row, first.column, tuple(more))
+        ]
+        return BadInput.of(moved)
 
 
 class NotAcceptable(RequestError):

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime import formats
@@ -20,9 +20,9 @@ from runtime.formats import (
     Outputs,
     Table,
     joined,
-    json_blocks,
 )
-from runtime.formats.json import JSON_LIMIT
+from runtime.formats import json as json_format
+from runtime.formats.json import JSON_LIMIT, loads
 from runtime.tabular.table import SLICE_CELLS
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -50,9 +50,9 @@ def read_lines(*values: Any, layout: Layout | None = None) -> list[Any]:
 
 
 def columns_of(table: Table) -> dict[Any, list[Any]]:
-    keys = list(table.rows[0]) if table.records else range(len(table.rows[0]))
-    names = table.names or keys
-    return {name: table.column(key) for name, key in zip(names, keys, strict=True)}
+    names = table.given_names or range(len(table.rows[0]))
+    columns = table.columns([str(name) for name in names], 10)
+    return dict(zip(names, columns, strict=True))
 
 
 def one(values: list[Any]) -> Outputs:
@@ -305,7 +305,7 @@ def test_records_cost_what_the_body_holds_and_not_keys_times_rows() -> None:
     body = f"[{record}{',{}' * 100_000}]"
     table = decode(body.encode(), JSON)
     assert len(table.rows) == 100_001
-    assert table.column("k0")[1] is ABSENT
+    assert table.columns(["k0"], 10)[0][1] is ABSENT
 
 
 def test_rows_of_any_length_are_read_as_they_are() -> None:
@@ -433,10 +433,92 @@ def test_json_over_its_limit_is_refused_with_what_has_none() -> None:
         decode(b"[[1]]" + b" " * (rest + 1), JSON)
 
 
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *("[1]\n", '["a"]\n', '{"a":1}\n', '{"a":[1]}\n', "\n", "5\n", "[1]\r\n"),
+            *("[1],[2]\n", "[[3]\n", "[4]]\n", '["a]\n', '[b"]\n', "[1,\n", "2]\n"),
+            *("[1]", "[1],\n", "[1] \n", " [1]\n", '{"a":1},{"b":2}\n', "\ufeff"),
+            *("[NaN]\n", '["\\ud800"]\n', "[1e400]\n", "[1] [2]\n", "\u00a0\n"),
+        ]
+    ),
+    min_size=1,
+    max_size=8,
+).map("".join)
+
+
+def outcome(body: bytes) -> Any:
+    """Read JSON Lines: the rows, or the refusal."""
+    try:
+        return repr(decode(body, JSONLINES, Layout(1)))
+    except BadInput as exc:
+        return exc.body()
+
+
+@settings(max_examples=500)
+@given(body=LINES)
+@example(body="[1],[2]\n[[3]\n[4]]\n")
+def test_json_lines_are_what_python_reads_in_each_line(body: str) -> None:
+    """F-07, H-25: the fast reader is never seen, nor is it missed."""
+    found = outcome(body.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_format, "_decode", json.loads)
+        assert outcome(body.encode()) == found
+
+
+JSON_BODIES = st.one_of(
+    st.recursive(
+        st.none() | st.integers() | st.text('],["}{\\a'),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text('],["}{'), inner),
+    ).map(lambda value: json.dumps(value, separators=(",", ":"))),
+    st.text('[]{},:"1a \n'),
+    LINES.map(lambda text: "[" + text.strip().replace("\n", ",") + "]"),
+)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["msgspec", "none"])
+@settings(max_examples=500)
+@given(text=JSON_BODIES, short=st.integers(0, 8))
+@example('{"a": [[1], [2]], "a": [[3], [4]]}', 0)
+@example("\x0b[[1]]", 0)
+@example("[[123456789012345678901234567890, -0, 1e400, NaN, 1.0]]", 0)
+def test_json_read_in_parts_is_json_read_whole(
+    text: str, short: int, *, fast: bool
+) -> None:
+    """F-06: and the same error at the same place."""
+
+    def read(how: Any) -> str:
+        try:
+            return repr(how())
+        except ValueError as exc:
+            return str(exc)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_format, "_SHORT", short)
+        if not fast:
+            patch.setattr(json_format, "_msgspec", None)
+        found = read(lambda: loads(text.encode()))
+    assert found == read(lambda: json.loads(text.removeprefix("\ufeff")))
+
+
+@given(
+    st.lists(
+        st.sampled_from([b'["', b'"]', b"{", b'":', b"\xff", b"\xc3", b"a", b"[1]"])
+    )
+)
+def test_json_of_broken_text_is_refused(pieces: list[bytes]) -> None:
+    body = b"".join(pieces)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(UnicodeDecodeError):
+            loads(body)
+
+
 @given(VALUE, st.sampled_from([None, 1]), SPACES)
 def test_gentle_json_is_json(value: Any, indent: int | None, space: str) -> None:
     text = space + json.dumps(value, indent=indent) + space
-    assert repr(json_blocks.loads(text)) == repr(json.loads(text))  # NaN equals nothing
+    assert repr(loads(text.encode())) == repr(json.loads(text))  # NaN equals nothing
 
 
 @given(VALUE, st.data())
@@ -459,9 +541,9 @@ def test_json_that_someone_changed_is_the_same_to_both_readers(
         expected = repr(json.loads(text))
     except ValueError:
         with pytest.raises(json.JSONDecodeError):
-            json_blocks.loads(text)
+            loads(text.encode())
     else:
-        assert repr(json_blocks.loads(text)) == expected
+        assert repr(loads(text.encode())) == expected
 
 
 @given(st.text('[]{},:"1e.-\n \\u0', max_size=12))
@@ -470,9 +552,9 @@ def test_text_is_json_to_both_readers_or_to_none(text: str) -> None:
         expected = repr(json.loads(text))
     except ValueError:
         with pytest.raises(json.JSONDecodeError):
-            json_blocks.loads(text)
+            loads(text.encode())
     else:
-        assert repr(json_blocks.loads(text)) == expected
+        assert repr(loads(text.encode())) == expected
 
 
 @pytest.mark.parametrize("body", ['{"instances": [%s]}', "[%s]", '{"x": 1, "y": [%s]}'])
@@ -487,7 +569,7 @@ def test_other_threads_run_while_json_is_read(body: str) -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    json_blocks.loads(text)
+    loads(text.encode())
     seen = next(turns)
     done.set()
     thread.join()

@@ -31,7 +31,7 @@ from runtime.formats import (
     joined,
 )
 from runtime.tabular import cells, table
-from runtime.tabular.bulk import listed
+from runtime.tabular.columns import listed
 
 TYPES = [JSON, CSV, JSONLINES, NPY, PARQUET]
 READERS: dict[str, Callable[[Any], Any]] = {
@@ -135,14 +135,9 @@ def meaning(given: Columns) -> dict[str, list[str]]:
 
 def echoed(table: Table, names: list[str]) -> Outputs:
     """Answer with the cells themselves, as a schema reads them."""
-    keys = names if table.records else range(len(names))
-    return Outputs(
-        {
-            name: [reader(name)(cell) for cell in listed(table.column(key))]
-            for name, key in zip(names, keys, strict=True)
-        },
-        named=True,
-    )
+    pairs = zip(names, table.columns(names, 10), strict=True)
+    read = {name: list(map(reader(name), listed(cells))) for name, cells in pairs}
+    return Outputs(read, named=True)
 
 
 @pytest.mark.parametrize("answer_type", TYPES)

@@ -1,22 +1,23 @@
 """Media types <-> rows: what a body holds, and how an answer is written.
 
-A format is one class with `decode` and `encode`; the tables below are all that knows
-which there are. All of them work slice by slice, and no call in them is a long one:
-`/ping` is answered meanwhile. Sources: F-05 to F-08 (requests), F-09 to F-16 (answers).
+A format is two functions, `decode` and `encode`, in a module of its own; the tables
+below are all that knows which there are. All work slice by slice, and no call in them
+is a long one: `/ping` is answered meanwhile. Sources: F-05 to F-08 (requests), F-09 to
+F-16 (answers).
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import IO, Protocol
+from typing import IO
 
 from runtime.errors import BadInput, UnsupportedType
-from runtime.formats.csv import Csv, Plain
-from runtime.formats.json import Json, JsonLines
-from runtime.formats.media_types import media_type
-from runtime.formats.text import refuse_charset
-from runtime.tabular.table import ABSENT, Layout, Outputs, Table, joined
+from runtime.formats import csv, json, text
+from runtime.formats.media_types import media_type, refuse_charset
+from runtime.tabular.cells import ABSENT
+from runtime.tabular.table import Layout, Outputs, Table, joined
 
 __all__ = [
     "ABSENT",
@@ -38,38 +39,33 @@ __all__ = [
 ]
 
 
-class Reader(Protocol):
-    """Reads bodies of one media type."""
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What reads bodies of a media type, not blank, and what writes answers in it.
 
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
-        """Read a body that is not blank, at least one row. Raises: RequestError."""
+    A body gives at least one table, or RequestError is raised; an answer that is text
+    ends with a newline (R-08).
+    """
 
-
-class Format(Reader, Protocol):
-    """Reads bodies of one media type and writes answers in it."""
-
-    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
-        """Write an answer; text has a newline at its end (R-08)."""
+    decode: Callable[[IO[bytes], Layout], Iterator[Table]]
+    encode: Callable[[Iterable[Outputs]], Iterator[bytes]]
 
 
-class Late:
-    """A format in a module of its own, imported at its first use: most never need it.
+def _late(module: str) -> Format:
+    """Name a format whose module is imported at its first use: most never need it.
 
     `serve` reads the names of formats before it may import numpy (X-08).
     """
 
-    def __init__(self, module: str) -> None:
-        self._module = f"{__name__}.{module}"
-
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
-        """Read a body."""
-        tables: Iterator[Table] = import_module(self._module).decode(body, layout)
+    def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
+        tables: Iterator[Table] = import_module(module).decode(body, layout)
         return tables
 
-    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
-        """Write an answer."""
-        chunks: Iterator[bytes] = import_module(self._module).encode(slices)
+    def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+        chunks: Iterator[bytes] = import_module(module).encode(slices)
         return chunks
+
+    return Format(decode, encode)
 
 
 CSV = "text/csv"
@@ -79,14 +75,14 @@ NPY = "application/x-npy"
 PARQUET = "application/x-parquet"
 PLAIN = "text/plain"
 
-_OWN: dict[str, Format] = {
-    JSON: Json(),
-    CSV: Csv(),
-    JSONLINES: JsonLines(),
-    NPY: Late("npy"),
+_OWN = {
+    JSON: Format(json.decode, json.encode),
+    CSV: Format(csv.decode, csv.encode),
+    JSONLINES: Format(json.decode_lines, json.encode_lines),
+    NPY: _late("runtime.formats.npy"),
 }
 if find_spec("pyarrow"):  # the image may do without
-    _OWN[PARQUET] = Late("parquet")
+    _OWN[PARQUET] = _late("runtime.formats.parquet")
 _ALIASES = {
     "application/x-jsonlines": JSONLINES,
     "application/jsonl": JSONLINES,
@@ -94,7 +90,9 @@ _ALIASES = {
 }
 FORMATS = _OWN | {name: _OWN[own] for name, own in _ALIASES.items() if own in _OWN}
 WRITTEN = tuple(FORMATS)
-READ: dict[str, Reader] = {**FORMATS, PLAIN: Plain()}
+READ = {name: format_.decode for name, format_ in FORMATS.items()} | {
+    PLAIN: text.decode
+}
 
 
 def decode(body: IO[bytes], content_type: str, layout: Layout) -> Iterator[Table]:
@@ -112,7 +110,7 @@ def decode(body: IO[bytes], content_type: str, layout: Layout) -> Iterator[Table
     if name.startswith("text/"):
         refuse_charset(content_type)
     _refuse_blank(body)
-    return READ[name].decode(body, layout)
+    return READ[name](body, layout)
 
 
 def encode(slices: Iterable[Outputs], media_type: str) -> Iterator[bytes]:

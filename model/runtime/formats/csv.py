@@ -1,4 +1,4 @@
-"""`text/csv`, read and written; `text/plain`, read: a row a line."""
+"""`text/csv`: rows of cells in the order of `fit`, or below a header (F-05, F-11)."""
 
 import csv
 import io
@@ -12,15 +12,8 @@ from typing import IO, Any
 from runtime.errors import BadInput, NotAcceptable
 from runtime.formats.csv_blocks import block_rows
 from runtime.formats.json import dumps
-from runtime.formats.text import LINE_LIMIT, blocks, lines
-from runtime.tabular.table import (
-    Layout,
-    Outputs,
-    Table,
-    calls,
-    rows_a_slice,
-    sliced,
-)
+from runtime.formats.text import LINE_LIMIT, ROWS_A_CALL, blocks, lines
+from runtime.tabular.table import Layout, Outputs, Table, rows_a_slice, sliced
 
 FEW_BYTES = 2**14  # up to which a body is read by row
 _BLOCK = 3 * 2**19  # bytes of a longer one that are read at once
@@ -29,55 +22,46 @@ _ODD = re.compile(rb'["\r\0]|^\n|\n\n|^\xef\xbb')
 csv.field_size_limit(sys.maxsize)  # a line has a limit, a cell has none
 
 
-class Csv:
-    """`text/csv`: features only, in training order, or below a header (F-05)."""
-
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
-        """Read rows of cells, with RFC 4180's quoting."""
-        if few := _few(body):
-            return _tables(iter(few), layout)
-        width = layout.width or 1
-        first = _plain_first(body, 2 * width + 100) if width > 1 else None
-        body.seek(0)
-        if first:
-            return _by_block(body, layout, first)
-        return _tables(_records(lines(body, newline="")), layout)
-
-    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
-        """Write a line a row, no header; lists are quoted JSON (F-11).
-
-        A single unnamed output of lists, all of one length, has a cell for each item.
-        """
-        spread = None
-        for outputs in slices:
-            columns = list(outputs.columns.values())
-            if spread is None:
-                spread = 0 if outputs.named else _common_length(columns[0])
-            if spread:
-                columns = _spread(columns[0], spread)
-            text = _bare(columns)
-            if text is None:
-                rows = list(zip(*map(_cells, columns), strict=True))
-                text = "".join(map(_lines, calls(rows)))
-            yield text.encode(errors="replace")  # a lone surrogate
+def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
+    """Read rows of cells, with RFC 4180's quoting, maybe below a header (F-05)."""
+    if few := _few(body):
+        return _tables(few, layout)
+    width = layout.width or 1
+    first = _plain_first(body, 2 * width + 100) if width > 1 else None
+    body.seek(0)
+    if first:
+        return _by_block(body, layout, first)
+    return _tables(_records(lines(body, newline="")), layout)
 
 
-class Plain:
-    """`text/plain`: a document a line, the one column of a model for text."""
+def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+    """Write a line a row, no header; lists are quoted JSON (F-11).
 
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:  # noqa: ARG002 -- as every format
-        """Read lines without their ends."""
-        ended = lines(body, newline="\n")
-        return sliced([line.removesuffix("\n").removesuffix("\r")] for line in ended)
+    A single unnamed output of lists, all of one length, has a cell for each item.
+    """
+    spread = None
+    for outputs in slices:
+        columns = list(outputs.columns.values())
+        if spread is None:
+            spread = 0 if outputs.named else _common_length(columns[0])
+        if spread:
+            columns = _spread(columns[0], spread)
+        text = _bare(columns)
+        if text is None:
+            rows = list(zip(*map(_cells, columns), strict=True))
+            starts = range(0, len(rows), ROWS_A_CALL)
+            text = "".join(_lines(rows[at : at + ROWS_A_CALL]) for at in starts)
+        yield text.encode(errors="replace")  # a lone surrogate
 
 
-def _tables(rows: Iterator[list[str]], layout: Layout) -> Iterator[Table]:
-    first = next(rows)
+def _tables(rows: Iterable[list[str]], layout: Layout) -> Iterator[Table]:
+    rest = iter(rows)
+    first = next(rest)
     if (layout.width or len(first)) > 1:
-        rows = _without_blank_end(rows)
+        rest = _without_blank_end(rest)
     if layout.is_header(first):
-        return sliced(_below_header(rows), _names(first))
-    return sliced(chain([first], rows))
+        return sliced(_below_header(rest), _names(first))
+    return sliced(rows if isinstance(rows, list) else chain([first], rest))
 
 
 def _plain_first(body: IO[bytes], most: int) -> list[str] | None:
@@ -156,7 +140,7 @@ def _below_header(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     raise BadInput(message)
 
 
-def _without_blank_end(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+def _without_blank_end(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     blank = 0
     for row in rows:
         if len(row) == 1 and not row[0]:

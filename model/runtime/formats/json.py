@@ -2,64 +2,67 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
 from typing import IO, Any
 
 from runtime.errors import BadInput, PayloadTooLarge
-from runtime.formats import json_blocks
 from runtime.formats.json_rows import one_kind, refuse_kind
-from runtime.formats.text import blocks, lines, not_utf_8
-from runtime.tabular.table import Layout, Outputs, Table, calls, each, sliced
+from runtime.formats.text import ROWS_A_CALL, lines, not_utf_8
+from runtime.tabular.table import Layout, Outputs, Table, each, sliced
 
-_BLOCK = 2**15  # bytes of lines that one call reads
 JSON_LIMIT = 2**25  # bytes: what is read at once, and takes up to twenty times the room
+_SHORT = 2**16  # bytes that one call reads
+_OF_LISTS = re.compile(rb"\s*\[\s*[\[{]").match  # and of objects; not of bare values
+_msgspec: Any = import_module("msgspec") if find_spec("msgspec") else None
+_decode = _msgspec.json.Decoder().decode if _msgspec else json.loads
 
 
-class Json:
-    """`application/json`: every shape that SageMaker's clients send (F-06)."""
-
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
-        """Read lists of rows, one row, records, `instances`, `columns` + `data`."""
-        data = body.read(JSON_LIMIT + 1)
-        if len(data) > JSON_LIMIT:
-            message = (
-                f"the body is over {JSON_LIMIT >> 20} MiB, which is the most for "
-                "application/json: send application/jsonlines, one row a line"
-            )
-            raise PayloadTooLarge(message)
-        try:
-            value = json_blocks.loads(data.decode("utf-8-sig"))
-        except UnicodeDecodeError as exc:
-            raise not_utf_8(exc, len(data)) from exc
-        except (ValueError, RecursionError) as exc:
-            message = f"the body is not JSON: {exc}"
-            raise BadInput(message) from exc
-        return _tables(value, layout.width)
-
-    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
-        """Write `{"predictions": [...]}`: a value a row, or an object of outputs."""
-        chunk, opening = b"", '{"predictions":['
-        for outputs in slices:
-            if chunk:
-                yield chunk
-            rows = list(_rows(outputs) if len(outputs.columns) > 1 else _bare(outputs))
-            parts = (dumps(some)[1:-1] for some in calls(rows))
-            chunk = (opening + ",".join(parts)).encode()
-            opening = ","
-        yield chunk + b"]}\n"
+def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
+    """Read lists of rows, one row, records, `instances`, `columns` + `data` (F-06)."""
+    data = body.read(JSON_LIMIT + 1)
+    if len(data) > JSON_LIMIT:
+        message = (
+            f"the body is over {JSON_LIMIT >> 20} MiB, which is the most for "
+            "application/json: send application/jsonlines, one row a line"
+        )
+        raise PayloadTooLarge(message)
+    try:
+        value = loads(data)
+    except UnicodeDecodeError as exc:
+        raise not_utf_8(exc, len(data)) from exc
+    except (ValueError, RecursionError) as exc:
+        message = f"the body is not JSON: {exc}"
+        raise BadInput(message) from exc
+    return _tables(value, layout.width)
 
 
-class JsonLines:
-    """`application/jsonlines`: a line is a row, as it is in JSON (F-07, F-10)."""
+def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+    """Write `{"predictions": [...]}`: a value a row, or an object of outputs (F-09)."""
+    chunk, opening = b"", '{"predictions":['
+    for outputs in slices:
+        if chunk:
+            yield chunk
+        rows = list(_rows(outputs) if len(outputs.columns) > 1 else _bare(outputs))
+        starts = range(0, len(rows), ROWS_A_CALL)
+        parts = (dumps(rows[at : at + ROWS_A_CALL])[1:-1] for at in starts)
+        chunk = (opening + ",".join(parts)).encode()
+        opening = ","
+    yield chunk + b"]}\n"
 
-    def decode(self, body: IO[bytes], layout: Layout) -> Iterator[Table]:
-        """Read a row a line; blank lines are none."""
-        return sliced(one_kind(_lines(body), layout.width))
 
-    def encode(self, slices: Iterable[Outputs]) -> Iterator[bytes]:
-        """Write an object of outputs a line, also where there is only one."""
-        for outputs in slices:
-            yield "".join(f"{dumps(row)}\n" for row in _rows(outputs)).encode()
+def decode_lines(body: IO[bytes], layout: Layout) -> Iterator[Table]:
+    """Read a row a line, as it is in JSON; blank lines are none (F-07)."""
+    return sliced(one_kind(_values(lines(body, "\n")), layout.width))
+
+
+def encode_lines(slices: Iterable[Outputs]) -> Iterator[bytes]:
+    """Write an object of outputs a line, also where there is only one (F-10)."""
+    for outputs in slices:
+        yield "".join(f"{dumps(row)}\n" for row in _rows(outputs)).encode()
 
 
 def dumps(value: Any) -> str:
@@ -87,30 +90,56 @@ def _bare(outputs: Outputs) -> list[Any]:
     return values
 
 
-def _lines(body: IO[bytes]) -> Iterator[Any]:
-    """Read plain lines many at once, and from the first odd block on line by line."""
-    n_lines, start = 0, body.tell()
-    for block in blocks(body, _BLOCK):
-        values = json_blocks.of_lines(block)
-        if values is None:
-            break
-        yield from values
-        n_lines, start = n_lines + len(values), start + len(block)
-    else:
-        return
-    body.seek(start)
-    yield from _values(lines(body, "\n", n_lines + 1), n_lines + 1)
+def loads(data: bytes) -> Any:
+    """Give what `json.loads` gives, and let other threads run meanwhile (H-13).
+
+    Raises: ValueError and RecursionError, as it does.
+    """
+    if _msgspec:
+        # It refuses some that is JSON to Python: NaN, 1e400, half a character.
+        with suppress(ValueError, RecursionError):
+            value = data.lstrip(b" \t\r\n")
+            return _members(value) if value.startswith(b"{") else _elements(value)
+    return json.loads(data.decode("utf-8-sig"))
 
 
-def _values(text: Iterable[str], first: int = 1) -> Iterator[Any]:
-    for number, line in enumerate(text, first):
-        if line.strip(" \t\r\n"):
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError) as exc:
-                message = f"line {number} is not JSON, one row a line: {exc}"
-                raise BadInput(message) from exc
-            yield value if isinstance(value, list | dict) else [value]
+def _members(data: bytes) -> dict[str, Any]:
+    if len(data) < _SHORT:
+        value: dict[str, Any] = _decode(data)
+        return value
+    members = _msgspec.json.decode(data, type=dict[str, _msgspec.Raw])
+    return {key: _elements(member) for key, member in members.items()}
+
+
+def _elements(data: Any) -> Any:
+    """Read a long list element by element, and anything else in one call."""
+    if len(memoryview(data)) < _SHORT or not _OF_LISTS(data):
+        return _decode(data)
+    elements = _msgspec.json.decode(data, type=list[_msgspec.Raw])
+    elements.reverse()  # each is let go as it is read
+    # No `map`: it would be one call, in which no other thread runs.
+    return [_decode(elements.pop()) for _ in range(len(elements))]
+
+
+def _values(text: Iterable[str]) -> Iterator[Any]:
+    """Read a row a line; a bare value is a row of one."""
+    for number, line in enumerate(text, 1):
+        try:
+            value = _decode(line)
+        except (ValueError, RecursionError):
+            if not line.strip(" \t\r\n"):
+                continue
+            value = _refused(line, number)
+        yield value if isinstance(value, list | dict) else [value]
+
+
+def _refused(line: str, number: int) -> Any:
+    """Read what may be JSON to Python alone, else say what is wrong with it."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        message = f"line {number} is not JSON, one row a line: {exc}"
+        raise BadInput(message) from exc
 
 
 def _tables(value: Any, width: int | None) -> Iterator[Table]:
@@ -123,25 +152,17 @@ def _tables(value: Any, width: int | None) -> Iterator[Table]:
         message = 'no rows: send {"instances": [[...], ...]} or a list of rows'
         raise BadInput(message)
     if not isinstance(value[0], list | dict):
-        return _single(value) if width != 1 else _single_column(value)
+        return _bare_values(value, width)
     dense = value[0] and set(map(type, value)) == {list}
     return sliced(value if dense else one_kind(value, width))
 
 
-def _single(row: list[Any]) -> Iterator[Table]:
-    """Read a flat list: it is one row (F-06)."""
-    for number, cell in enumerate(row, 1):
-        if isinstance(cell, list | dict):
+def _bare_values(values: list[Any], width: int | None) -> Iterator[Table]:
+    """Read a flat list: one row (F-06); for a model of one column each item is one."""
+    for number, value in enumerate(values, 1):
+        if isinstance(value, list | dict):
             refuse_kind(number)
-    return sliced([row])
-
-
-def _single_column(cells: list[Any]) -> Iterator[Table]:
-    """Read a flat list for a model of one column: each item is a row."""
-    for number, cell in enumerate(cells, 1):
-        if isinstance(cell, list | dict):
-            refuse_kind(number)
-    return sliced([cell] for cell in cells)
+    return sliced([value] for value in values) if width == 1 else sliced([values])
 
 
 def _split(names: Any, data: Any) -> Iterator[Table]:

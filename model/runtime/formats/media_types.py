@@ -1,8 +1,8 @@
-"""What the headers of a request ask for: a media type (H-21), and outputs (H-19)."""
+"""What the headers of a request say: media types (H-21, H-22), and outputs (H-19)."""
 
 from functools import lru_cache
 
-from runtime.errors import NotAcceptable
+from runtime.errors import NotAcceptable, UnsupportedType
 
 
 @lru_cache(maxsize=64)  # clients send few different ones
@@ -20,9 +20,21 @@ def choose(header: str, default: str, offered: tuple[str, ...]) -> str:
     return best
 
 
+@lru_cache(maxsize=64)
 def media_type(header: str) -> str:
     """Give the media type of a header in lower case, without its parameters (H-22)."""
     return header.partition(";")[0].strip().lower()
+
+
+@lru_cache(maxsize=64)
+def refuse_charset(content_type: str) -> None:
+    """Refuse text that is declared to be no UTF-8. Raises: UnsupportedType."""
+    for parameter in content_type.lower().split(";")[1:]:
+        key, _, value = parameter.partition("=")
+        charset = value.strip().strip('"')
+        if key.strip() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
+            message = f"cannot read the charset {charset!r}: send UTF-8"
+            raise UnsupportedType(message)
 
 
 def names(text: str) -> tuple[str, ...]:

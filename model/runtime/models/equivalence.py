@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runtime.tabular.column import Column
+from runtime.tabular.columns import Column
 
 TOLERANCE = 1e-5  # of a probability; of a number, as a share of all numbers' range
 MADE_ROWS = 5000  # with values in other company

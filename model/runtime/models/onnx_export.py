@@ -19,7 +19,7 @@ from sklearn.compose import ColumnTransformer
 
 from runtime.models import artifact, onnx_session
 from runtime.models.equivalence import TOLERANCE, Comparison, Different
-from runtime.tabular.column import Column
+from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
 
 MOST_NODES = 500_000  # of all trees: about ten seconds and a gigabyte

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from runtime.errors import BadInput
-from runtime.tabular.column import Column
+from runtime.tabular.columns import Column
 
 MATRIX = "X"  # name of the one input of a model of numbers
 MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category

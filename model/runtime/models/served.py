@@ -9,7 +9,7 @@ from typing import Any
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
 from runtime.models.owner import Owner, Predictor, construct
-from runtime.tabular.column import Values
+from runtime.tabular.columns import Values
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 from runtime.tabular.table import Outputs, Table

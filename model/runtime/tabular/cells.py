@@ -11,10 +11,8 @@ from collections.abc import Set as AbstractSet
 from math import inf, isnan, nan
 from typing import Any
 
-from runtime.formats import ABSENT
-
-# What pandas reads as missing in a CSV file, and `data.read` with it.
-MISSING = frozenset(
+# Texts that pandas reads as missing in a CSV file, and `data.read` with it.
+NA_VALUES = frozenset(
     (
         *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan"),
         *("1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a"),
@@ -26,45 +24,60 @@ _INTEGERS = (-(2**63), 2**64)  # int64 and uint64
 _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)  # what 64 bits may hold
 _SHOWN = 50  # characters of a cell in a message
 
-Words = AbstractSet[str]  # what a column takes for missing, `words` below
+NaValues = AbstractSet[str]  # the texts that stand for a missing cell of a column
 
 
-def is_missing(cell: Any, words: Words = MISSING) -> bool:
+class _Absent:
+    """The cell of a record that lacks the key."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = _Absent()
+MISSING = NA_VALUES
+
+
+def is_missing(cell: Any, na_values: NaValues = NA_VALUES) -> bool:
     """Say whether a cell holds no value; NaN comes from JSON that is none."""
     if isinstance(cell, float) and isnan(cell):
         return True
-    return cell is None or (isinstance(cell, str) and cell in words)
+    return cell is None or (isinstance(cell, str) and cell in na_values)
 
 
-def number(cell: Any, words: Words = MISSING, below: float = inf) -> float | int:
+def number(
+    cell: Any, na_values: NaValues = NA_VALUES, below: float = inf
+) -> float | int:
     """Read a number; an integer stays exact, as far as 64 bits hold it.
 
-    A number among `words` counts by its value: with "-999.0", -999 is missing too.
+    A number among `na_values` counts by its value: with "-999.0", -999 is missing too.
     """
-    if is_missing(cell, words):
+    if is_missing(cell, na_values):
         return nan
     value = spelt(cell) if isinstance(cell, str) else cell
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(expected("a number", cell))  # noqa: TRY004 -- one kind
     if not isinstance(value, int) or not _INTEGERS[0] <= value < _INTEGERS[1]:
         value = _finite(value, cell, below)
-    return nan if words is not MISSING and repr(float(value)) in words else value
+    return (
+        nan if na_values is not NA_VALUES and repr(float(value)) in na_values else value
+    )
 
 
-def single(cell: Any, words: Words = MISSING) -> float:
+def single(cell: Any, na_values: NaValues = NA_VALUES) -> float:
     """Read a number that float32 can hold."""
-    return float(number(cell, words, LARGEST_FLOAT32))
+    return float(number(cell, na_values, LARGEST_FLOAT32))
 
 
-def integer(cell: Any, words: Words = MISSING) -> float | int:
+def integer(cell: Any, na_values: NaValues = NA_VALUES) -> float | int:
     """Read a number; 3.0 is 3, and 3.5 stays what it is."""
-    value = number(cell, words)
+    value = number(cell, na_values)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def boolean(cell: Any, words: Words = MISSING) -> bool | None:
+def boolean(cell: Any, na_values: NaValues = NA_VALUES) -> bool | None:
     """Read true or false, in any letter case."""
-    if is_missing(cell, words):
+    if is_missing(cell, na_values):
         return None
     spelt = str(cell).lower()
     if spelt not in ("true", "false"):
@@ -72,26 +85,26 @@ def boolean(cell: Any, words: Words = MISSING) -> bool | None:
     return spelt == "true"
 
 
-def string(cell: Any, words: Words = MISSING) -> str | float:
+def string(cell: Any, na_values: NaValues = NA_VALUES) -> str | float:
     """Read text; a JSON number is its text."""
-    if is_missing(cell, words):
+    if is_missing(cell, na_values):
         return nan
     if not isinstance(cell, str | int | float):
         raise ValueError(expected("text", cell))  # noqa: TRY004 -- one kind
     text = str(cell)
     if not text.isascii():
         _refuse_surrogates(text)
-    return nan if text in words else text
+    return nan if text in na_values else text
 
 
-def anything(cell: Any, words: Words = MISSING) -> Any:
+def anything(cell: Any, na_values: NaValues = NA_VALUES) -> Any:
     """Take a number or text as it is spelt: the column decides which."""
     if isinstance(cell, list | dict) or cell is ABSENT:
         raise ValueError(expected("a number or text", cell))
     if isinstance(cell, str) and not is_number(cell):
-        string(cell, words)  # whole characters
+        string(cell, na_values)  # whole characters
     elif cell is not None:
-        number(int(cell) if isinstance(cell, bool) else cell, words)  # no infinity
+        number(int(cell) if isinstance(cell, bool) else cell, na_values)  # no infinity
     return cell
 
 
@@ -103,7 +116,7 @@ def _refuse_surrogates(text: str) -> None:
         raise ValueError(expected("whole characters", text)) from exc
 
 
-def reader(dtype: str) -> Callable[[Any, Words], Any] | None:
+def reader(dtype: str) -> Callable[[Any, NaValues], Any] | None:
     """Give what reads one cell of a pandas dtype; None where there is no such thing."""
     if dtype.lower() == "float32":
         return single

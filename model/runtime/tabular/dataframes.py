@@ -13,7 +13,7 @@ import pandas as pd
 
 from runtime.errors import ClientError
 from runtime.tabular import cells
-from runtime.tabular.column import Column, Values
+from runtime.tabular.columns import Column
 
 MAX_CATEGORIES = 100  # a text column with more distinct values is free text
 
@@ -24,16 +24,16 @@ def learn(
     """Describe the columns of X, `(n_rows, n_features)`. Raises: ClientError.
 
     `missing` gives the texts of a missing cell, by the name of a column, where they are
-    not `cells.MISSING`; other names in it are left alone.
+    not `cells.NA_VALUES`; other names in it are left alone.
     """
     frame = pd.DataFrame(X)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         message = f"two columns have the name {twice!r}"
         raise ClientError(message)
-    words = {name: tuple(texts) for name, texts in (missing or {}).items()}
+    own = {name: tuple(texts) for name, texts in (missing or {}).items()}
     learned = (_learn(frame[name]) for name in frame)
-    return tuple(replace(c, missing=words.get(str(c.name))) for c in learned)
+    return tuple(replace(c, na_values=own.get(str(c.name))) for c in learned)
 
 
 def _learn(values: "pd.Series[Any]") -> Column:
@@ -80,7 +80,7 @@ def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
     return name, dtype
 
 
-def frame(columns: Iterable[Column], values: Values) -> pd.DataFrame:
+def frame(columns: Iterable[Column], values: Iterable[Any]) -> pd.DataFrame:
     """Give rows as they were in `fit`, `(n_rows, n_features)`, of their values."""
     pairs = zip(columns, values, strict=True)
     return pd.DataFrame({column.name: array(column, some) for column, some in pairs})

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
+from runtime.errors import BadInput, Problem
+from runtime.tabular.cells import ABSENT
+
 SLICE_CELLS = 400_000  # a large body is read, predicted and written in slices
-_ROWS_A_CALL = 10_000  # one call writes them, and lets no other thread run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +42,46 @@ class Table:
         """Say whether the rows are objects by name."""
         return isinstance(self.rows[0], dict)
 
-    def widths(self) -> Iterable[int]:
-        """Give the number of columns of each row, or once that of all."""
-        if type(self.rows) is ByColumn:
-            return [len(self.rows.columns)]
-        return map(len, self.rows)
+    @property
+    def given_names(self) -> list[str] | None:
+        """The names of the columns, or of the cells of the first record."""
+        return [*self.rows[0]] if self.records else self.names
 
-    def column(self, key: Any) -> Any:
-        """Give the cells of a column: by its name in records, else by its place.
+    def columns(self, names: list[str], most: int) -> list[Any]:
+        """Give the cells of the columns of these names: `(n_rows,)` lists, or arrays.
 
-        Returns: a list, or an array of numpy's or Arrow's.
+        Without names in the body they are those of its columns, in their order. Others
+        in the body are left alone. Raises: BadInput where a column is absent, and where
+        rows have another width, of which `most` are told.
         """
-        if type(self.rows) is ByColumn:
-            return self.rows.columns[key]
         if self.records:
-            return [row.get(key, ABSENT) for row in self.rows]
-        return [row[key] for row in self.rows]
+            absent = [n for n in names if not any(n in row for row in self.rows)]
+            last = self.first + min(most, len(self.rows))
+            _refuse_absent(absent, names, range(self.first, last))
+            return [[row.get(name, ABSENT) for row in self.rows] for name in names]
+        if self.names is None:
+            return self._by_place(names, most)
+        places = {name: place for place, name in enumerate(self.names)}
+        absent = [name for name in names if name not in places]
+        _refuse_absent(absent, names, [None])
+        columns = self._by_place(self.names, most)
+        return [columns[places[name]] for name in names]
+
+    def _by_place(self, names: list[str], most: int) -> list[Any]:
+        """Give all columns, of which there have to be as many as names."""
+        if type(self.rows) is ByColumn:
+            columns = self.rows.columns
+            if len(columns) == len(names):
+                return columns
+        elif set(map(len, self.rows)) == {len(names)}:
+            return [list(cells) for cells in zip(*self.rows, strict=True)]
+        expected = f"expected {len(names)}: {', '.join(names)}"
+        ragged = (
+            Problem(f"{len(row)} columns, {expected}", number)
+            for number, row in enumerate(self.rows, self.first)
+            if len(row) != len(names)
+        )
+        raise BadInput.of(list(islice(ragged, most)))
 
 
 class ByColumn(Sequence[list[Any]]):
@@ -76,16 +102,6 @@ class ByColumn(Sequence[list[Any]]):
         """Go through the rows."""
         listed = (c if isinstance(c, list) else c.tolist() for c in self.columns)
         return map(list, zip(*listed, strict=True))
-
-    def __eq__(self, other: object) -> bool:
-        """Compare rows, however they are kept."""
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]  # as a list
-
-    def __repr__(self) -> str:
-        """Show the rows."""
-        return repr(list(self))
 
     def cut(self, first: int, end: int) -> "ByColumn":
         """Give some of the rows."""
@@ -123,12 +139,6 @@ def rows_a_slice(width: int) -> int:
     return max(1, SLICE_CELLS // (width or 1))
 
 
-def calls(rows: list[Any]) -> Iterator[list[Any]]:
-    """Cut the rows of a slice into what one call may write."""
-    for first in range(0, len(rows), _ROWS_A_CALL):
-        yield rows[first : first + _ROWS_A_CALL]
-
-
 def joined(tables: Iterable[Table]) -> Table:
     """Make one table of the slices of a body, of which there is at least one."""
     first, *others = tables
@@ -138,14 +148,13 @@ def joined(tables: Iterable[Table]) -> Table:
     return Table(rows, first.names, first.first)
 
 
-class _Absent:
-    """The cell of a record that lacks the key."""
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT = _Absent()
+def _refuse_absent(
+    absent: list[str], names: list[str], rows: Iterable[int | None]
+) -> None:
+    """Name the columns that a table lacks, or that each of some rows lacks."""
+    if absent:
+        message = f"missing: {', '.join(absent)}; expected {', '.join(names)}"
+        raise BadInput.of([Problem(message, row, absent[0]) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)

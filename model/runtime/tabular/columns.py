@@ -1,0 +1,267 @@
+"""All cells of a column -> its typed values, as training saw the column.
+
+Most columns hold numbers alone, or text alone, and nothing odd: loops in C read all of
+their cells at once, into what `cells` would make of each. Whatever looks odd is read
+cell by cell, which also finds the sentence for what is wrong.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import cache, cached_property, partial
+from math import inf, isnan, nan
+from types import NoneType
+from typing import Any, Self
+
+import numpy as np
+
+from runtime.errors import BadInput, Problem
+from runtime.tabular import cells
+from runtime.tabular.cells import NA_VALUES, NaValues
+
+MANY = 1000  # cells of a list for which an array pays
+_EXACT = 2.0**53  # below it a float64 holds each integer
+Values = list[Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of X. `dtype` is pandas' name, or "any" where nothing is known.
+
+    `na_values` lists the texts of a missing cell, None if they are `NA_VALUES`. A
+    `closed` column refuses text that is none of its categories, a `required` one a
+    missing value.
+    """
+
+    name: str | int
+    dtype: str
+    example: Any = None
+    categories: tuple[str, ...] = ()
+    ordered: bool = False
+    na_values: tuple[str, ...] | None = None
+    closed: bool = False
+    required: bool = False
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """Read one column of model.json, where `missing` is the name of `na_values`.
+
+        Older files have none. Raises: KeyError, TypeError, ValueError.
+        """
+        column = dict(stored)
+        texts = column.pop("missing", None)
+        column["categories"] = tuple(column["categories"])
+        column["na_values"] = None if texts is None else tuple(texts)
+        if cells.reader(column["dtype"]) is None:
+            message = f"dtype {column['dtype']!r}"
+            raise ValueError(message)
+        return cls(**column)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values for model.json."""
+        kept = (field.name for field in fields(self) if field.name != "closed")
+        stored = {"na_values": "missing"}
+        return {stored.get(name, name): getattr(self, name) for name in kept}
+
+    @property
+    def is_text(self) -> bool:
+        """Say whether any text may stand in the column."""
+        return self.dtype.startswith(("str", "object", "category"))
+
+    def read(self, raw: Any, first: int, problems: list[Problem], most: int) -> Any:
+        """Read cells, a list or an array, into values; note what is wrong.
+
+        `first` is the number of the first row. Returns: `(n_rows,)`, a list or an
+        array, fewer where there are problems, of which `most` are noted.
+        """
+        read_all = _AT_ONCE.get(self._read_one)
+        values = read_all(raw, self._na) if read_all else None
+        if values is not None and self._takes(values):
+            return values
+        values = []
+        for row, cell in enumerate(listed(raw), first):
+            try:
+                values.append(self._value(cell))
+            except ValueError as exc:
+                problems.append(Problem(str(exc), row, self.name))
+                if len(problems) == most:
+                    break
+        return values
+
+    def _value(self, cell: Any) -> Any:
+        value = self._read_one(cell, self._na)
+        if self.required and cells.is_missing(value):
+            raise ValueError(cells.expected("a value, which the model needs", cell))
+        allowed = self._allowed
+        if allowed is not None and isinstance(value, str) and value not in allowed:
+            what = f"one of {', '.join(self.categories)}"
+            raise ValueError(cells.expected(what, cell))
+        return value
+
+    def _takes(self, values: Any) -> bool:
+        """Say whether no value is refused by this column."""
+        if self._allowed is not None:  # a missing value is left to `_value`
+            return self._allowed.issuperset(values)
+        if isinstance(values, list):
+            return not self.required or all(v == v for v in values)  # noqa: PLR0124
+        return not self.required or bool((values == values).all())  # noqa: PLR0124
+
+    @cached_property
+    def _na(self) -> NaValues:
+        return NA_VALUES if self.na_values is None else frozenset(self.na_values)
+
+    @cached_property
+    def _allowed(self) -> frozenset[str] | None:
+        """The only texts of a category, or of a closed column."""
+        is_closed = self.dtype == "category" or (self.closed and self.categories)
+        return frozenset(self.categories) if is_closed else None
+
+    @cached_property
+    def _read_one(self) -> Any:
+        return cells.reader(self.dtype)  # there is one: `learn` and `from_json` look
+
+
+def read(columns: Iterable[Column], raw: list[Any], first: int, most: int) -> list[Any]:
+    """Read the cells of some rows, a list or an array for each column, into values.
+
+    `first` is the number of the first row. Returns: `(n_rows,)` for each column.
+    Raises: BadInput, with the first problems, at most so many.
+    """
+    problems: list[Problem] = []
+    values = []
+    for column, some in zip(columns, raw, strict=True):
+        values.append(column.read(some, first, problems, most))
+        if len(problems) == most:
+            break
+    if problems:
+        raise BadInput.of(sorted(problems, key=lambda problem: problem.row or 0))
+    return values
+
+
+def listed(values: Any) -> list[Any]:
+    """Make a list of what is a list, or an array of numpy's or Arrow's."""
+    items: list[Any] = values if isinstance(values, list) else values.tolist()
+    return items
+
+
+# --- all cells at once: None where one is odd ---------------------------------------
+
+
+def _floats(raw: Any, na_values: NaValues, below: float = inf) -> Any:
+    """Read finite numbers, NaN where one is missing."""
+    try:
+        found = _numbers(raw) if na_values is NA_VALUES else None
+    except (ValueError, OverflowError):
+        return None
+    if isinstance(found, list):
+        # If the first is NaN, so is the largest, and nothing is known.
+        if max(map(abs, found)) < below:
+            return found
+        return found if all(abs(v) < below for v in found if not isnan(v)) else None
+    return None if found is None or (np.abs(found) >= below).any() else found
+
+
+def _ints(raw: Any, na_values: NaValues) -> Any:
+    """Read whole numbers below 2**53, none of them missing."""
+    found = _floats(raw, na_values)
+    if isinstance(found, list):
+        whole = all(v.is_integer() and abs(v) < _EXACT for v in found)
+        return list(map(int, found)) if whole else None
+    if found is None:
+        return None
+    exact = (np.abs(found) < _EXACT) & (found == np.floor(found))
+    return found.astype("int64") if exact.all() else None
+
+
+def _texts(raw: Any, na_values: NaValues) -> Any:
+    """Read text of whole characters; a missing cell is NaN."""
+    if _is_arrow(raw):  # each different text is made once
+        encoded = raw.dictionary_encode()
+        different = [nan if t in na_values else t for t in encoded.dictionary.tolist()]
+        return np.array(different, dtype=object)[np.from_dlpack(encoded.indices)]
+    texts = listed(raw)
+    if not set(map(type, texts)) <= {str, NoneType}:
+        return None
+    try:
+        "".join(filter(None, texts)).encode()
+    except UnicodeEncodeError:
+        return None
+    return [nan if text is None or text in na_values else text for text in texts]
+
+
+_AT_ONCE: dict[Any, Callable[..., Any]] = {
+    cells.number: _floats,
+    cells.single: partial(_floats, below=cells.LARGEST_FLOAT32),
+    cells.integer: _ints,
+    cells.string: _texts,
+}
+
+
+def _numbers(raw: Any) -> Any:
+    """Make float64 of many cells, a list of few; None if one is another thing.
+
+    Raises: ValueError and OverflowError for one that is odd.
+    """
+    if not isinstance(raw, list):
+        if isinstance(raw, np.ndarray) and raw.dtype.kind in "fiu":
+            return raw.astype("float64")
+        if _is_arrow(raw) and (cast := _cast(raw)) is not None:
+            return cast
+        raw = raw.tolist()
+    kinds = set(map(type, raw))
+    if kinds == {str}:
+        found = _spelt(raw)
+        return found if len(raw) < MANY else np.array(found)
+    if not kinds <= {int, float, NoneType}:  # a bool is no number
+        return None
+    if len(raw) >= MANY:
+        return np.array(raw, "float64")
+    return [nan if cell is None else float(cell) for cell in raw]
+
+
+def _spelt(raw: list[str]) -> list[float]:
+    """Read texts as `float` does, where that is as pandas does. Raises: ValueError."""
+    text = "".join(raw)
+    if "_" in text or not text.isascii():
+        raise ValueError  # 1_000 and ٣ are numbers to Python alone
+    try:
+        found = list(map(float, raw))
+    except ValueError:
+        found = [nan if cell in NA_VALUES else float(cell) for cell in raw]
+    if isnan(sum(found)):
+        n_missing = sum(map(NA_VALUES.__contains__, raw))
+        if sum(map(isnan, found)) > n_missing:
+            raise ValueError  # "NAN" is text
+    return found
+
+
+def _is_arrow(raw: Any) -> bool:
+    return hasattr(raw, "dictionary_encode")
+
+
+def _cast(raw: Any) -> Any:
+    """Read Arrow's text; it knows fewer spellings than `float`, with equal values."""
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 -- may lack
+    from pyarrow import compute  # noqa: PLC0415
+
+    # All arguments are arrays: for others, and in `to_numpy`, Arrow imports pandas.
+    present = compute.indices_nonzero(
+        compute.invert(compute.is_in(raw, _arrow_na_values()))
+    )
+    try:
+        cast = compute.take(raw, present).cast("float64")
+    except pa.ArrowInvalid:
+        return None
+    found = np.full(len(raw), nan)
+    found[np.from_dlpack(present)] = numbers = np.from_dlpack(cast)
+    return None if np.isnan(numbers).any() else found
+
+
+@cache
+def _arrow_na_values() -> Any:
+    """Make an array of Arrow's, as `pa.array` would if it did not import pandas."""
+    import pyarrow as pa  # noqa: PLC0415 -- may lack
+
+    texts = sorted(NA_VALUES)
+    ends = np.cumsum([0, *map(len, texts)], dtype="int32")
+    buffers = [pa.py_buffer(ends), pa.py_buffer("".join(texts).encode())]
+    return pa.StringArray.from_buffers(len(texts), *buffers)
