@@ -155,13 +155,14 @@ def test_calibration_compares_what_is_said_with_what_is_true() -> None:
 
     p = np.repeat([0.25, 0.85], 20)
     y = np.array(["yes"] * 5 + ["no"] * 15 + ["yes"] * 10 + ["no"] * 10)
-    found = charts.calibration(evaluate(Says(), pd.DataFrame({"p": p}), y))
-    assert found is not None
-    assert found["of"] == "yes"
-    assert found["brier"] == pytest.approx(np.mean((p - (y == "yes")) ** 2))
-    told = [(said, share.value) for said, share in found["points"]]
+    found = evaluate(Says(), pd.DataFrame({"p": p}), y)
+    drawn = charts.calibration(found)
+    assert drawn is not None
+    assert drawn["brier"] == pytest.approx(np.mean((p - (y == "yes")) ** 2))
+    told = [(said, share.value) for said, share in drawn["points"]]
     assert np.allclose(told, [(0.25, 0.25), (0.85, 0.5)])
-    assert all(share.low < share.value < share.high for _, share in found["points"])
+    assert all(share.low < share.value < share.high for _, share in drawn["points"])
+    assert "Probability of yes" in Page(report.page(found, context())).text
 
 
 def test_the_training_rows_are_measured_beside_the_others() -> None:
@@ -214,13 +215,14 @@ def test_the_worst_rows_are_shown_with_their_index_and_values() -> None:
     model = LogisticRegression().fit(rows, y)
     table = report._worst(evaluate(model, rows, y).predictions)
     given = model.predict_proba(rows)[np.arange(120), y.astype(int)]
-    assert table["row"].tolist() == (1000 + np.argsort(given)[:10]).tolist()
-    assert table["length_mm"].tolist() == rows.loc[table["row"], "length_mm"].tolist()
+    assert table["row"].astype(int).tolist() == (1000 + np.argsort(given)[:10]).tolist()
+    values = rows.loc[table["row"].astype(int), "length_mm"]
+    assert np.allclose(table["length_mm"].astype(float), values)
     numbers = Ridge().fit(X, NOISY)
     table = report._worst(evaluate(numbers, X, NOISY).predictions)
     error = (numbers.predict(X) - NOISY).abs()
-    assert table["row"].tolist() == error.nlargest(10).index.tolist()
-    assert table["error"].abs().tolist() == error.nlargest(10).tolist()
+    assert table["row"].astype(int).tolist() == error.nlargest(10).index.tolist()
+    assert np.allclose(table["error"].astype(float).abs(), error.nlargest(10))
 
 
 def test_values_of_the_worst_rows_are_shortened_and_few() -> None:
@@ -258,10 +260,7 @@ def test_the_importance_has_its_mean_and_standard_deviation() -> None:
     found = evaluate(Ridge().fit(X, NOISY), X, NOISY)
     harm = importance.measure(found.predictions, 60).harm[0]
     page = Page(report.page(found, context()))
-    told = (
-        f"{report.number(float(np.mean(harm)))} ± {report.number(float(np.std(harm)))}"
-    )
-    assert told in page.text
+    assert f"{np.mean(harm):.4f} ± {np.std(harm):#.4g}" in page.text
 
 
 def test_a_model_that_fails_on_shuffled_rows_has_a_page() -> None:
@@ -414,23 +413,31 @@ def test_a_large_table_is_described_by_some_of_it() -> None:
     )
 
 
+class Says:
+    """A model of no library: it says what stands in the first column."""
+
+    def predict(self, rows: Any) -> Any:  # noqa: D102 -- the class says it
+        return rows.iloc[:, 0].to_numpy()
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [
         (0.97013, "0.9701"),
         (0.99999999, "1.000"),
         (53.6, "53.60"),
-        (-1234567.8, "-1,234,568"),
+        (999.96, "1,000"),
+        (1234567.8, "1,234,568"),
         (9.99996, "10.00"),
         (0.0, "0.000"),
+        (0.00012, "0.0001200"),
         (1.2e-7, "1.200e-07"),
         (1e300, "1.000e+300"),
-        (float("inf"), "inf"),
-        (float("nan"), "none"),
     ],
 )
 def test_a_number_has_four_digits(value: float, written: str) -> None:
-    assert report.number(value) == written
+    found = evaluate(Says(), pd.DataFrame({"said": [value] * 9}), np.zeros(9))
+    assert f"50%{written}" in Page(report.page(found, context())).text
 
 
 @pytest.mark.parametrize(
@@ -446,10 +453,6 @@ def test_a_number_has_four_digits(value: float, written: str) -> None:
     ids=str,
 )
 def test_figures_show_numbers_of_any_size(values: list[float]) -> None:
-    class Says:
-        def predict(self, rows: Any) -> Any:
-            return rows["said"].to_numpy()
-
     rows = pd.DataFrame({"said": values[::-1]})
     text = report.page(evaluate(Says(), rows, np.array(values)), context())
     Page(text)
@@ -469,11 +472,11 @@ def test_figures_show_numbers_of_any_size(values: list[float]) -> None:
     ],
 )
 def test_an_axis_has_few_round_numbers(low: float, high: float, told: str) -> None:
-    axis = charts.Axis(low, high)
-    places = [place for place, _ in axis.ticks]
+    ticks = charts.ticks((low, high))
+    places = [place for place, _ in ticks]
     assert places == sorted(places)
     assert all(-1e-9 <= place <= 1 + 1e-9 for place in places)
-    assert " ".join(text for _, text in axis.ticks) == told
+    assert " ".join(text for _, text in ticks) == told
 
 
 PROGRAM = """
@@ -488,6 +491,8 @@ X, y = pd.DataFrame({"a": range(20)}), ["no"] * 9 + ["yes"] * 11
 found = evaluation.evaluate(LogisticRegression().fit(X, y), X, y)
 found.write(Path("."))
 assert "jinja2" not in sys.modules
+if sys.argv[1:]:
+    sys.modules["jinja2"] = None  # as if it were not installed
 if report.available():
     report.write(Path("report.html"), found, report.Context("job", {}, {}, {}))
 """
@@ -495,12 +500,10 @@ if report.available():
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_what_needs_no_page_needs_no_jinja2(tmp_path: Path, *, installed: bool) -> None:
-    if not installed:
-        (tmp_path / "jinja2.py").write_text("raise ImportError")
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM, *([] if installed else ["without"])],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT / 'model'}"},
+        env=os.environ | {"PYTHONPATH": str(ROOT / "model")},
         capture_output=True,
         text=True,
     )

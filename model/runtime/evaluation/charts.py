@@ -1,6 +1,5 @@
-"""What charts.html draws: numbers, each beside the axis that it lies on."""
+"""What charts.html draws: places between 0 and 1, on axes with round numbers."""
 
-from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Any
 
@@ -13,34 +12,28 @@ from runtime.evaluation.evaluate import BINARY, Evaluation
 CLASSES, POINTS = 6, 1000  # drawn at most
 LARGEST = 1e300  # drawn at most: axes are longer than what they show
 _COLUMNS, _BINS = 30, 10
+Span = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A line from one number to another."""
+def span(values: Any) -> Span:
+    """Give the ends of an axis for these values, with room if they are all equal."""
+    low, high = float(np.min(values)), float(np.max(values))
+    room = 1e-9 * max(-low, high) or 0.5
+    return (low, high) if high - low > room else (low - room, high + room)
 
-    low: float = 0
-    high: float = 1
 
-    @classmethod
-    def around(cls, values: Any) -> "Axis":
-        """Make one that has room for all values, and some where they are all equal."""
-        low, high = float(np.min(values)), float(np.max(values))
-        room = 1e-9 * max(-low, high) or 0.5
-        return cls(low, high) if high - low > room else cls(low - room, high + room)
+def place(values: Any, ends: Span) -> Any:
+    """Say where values lie: 0 is the start of the axis, 1 its end."""
+    return ((np.asarray(values) - ends[0]) / (ends[1] - ends[0])).tolist()
 
-    def place(self, values: Any) -> Any:
-        """Say where values lie: 0 is the start of the line, 1 its end."""
-        return ((np.asarray(values) - self.low) / (self.high - self.low)).tolist()
 
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        """Give six round numbers at most, each with its place."""
-        span = self.high - self.low
-        power = 10.0 ** floor(log10(span / 5))
-        step = next(power * n for n in (1, 2, 5, 10) if span < 5.5 * power * n)
-        values = step * np.arange(ceil(self.low / step), floor(self.high / step) + 1)
-        return list(zip(self.place(values), map(_tick, values), strict=True))
+def ticks(ends: Span) -> list[tuple[float, str]]:
+    """Give six round numbers at most, each with its place."""
+    low, high = ends
+    power = 10.0 ** floor(log10((high - low) / 5))
+    step = next(power * n for n in (1, 2, 5, 10) if high - low < 5.5 * power * n)
+    values = step * np.arange(ceil(low / step), floor(high / step) + 1)
+    return list(zip(place(values, ends), map(_tick, values), strict=True))
 
 
 def curves(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -62,22 +55,17 @@ def calibration(evaluation: Evaluation) -> dict[str, Any] | None:
 
     They are those of the second of two classes, or of each row's most probable one.
     """
-    asked, binary = evaluation.predictions, evaluation.kind == BINARY
+    asked = evaluation.predictions
     if asked.scores is None or asked.score != "probability":
         return None
     top = asked.scores.argmax(axis=1)
-    if binary:
+    if evaluation.kind == BINARY:
         top[:] = asked.scores.shape[1] - 1
     said = asked.scores[np.arange(len(top)), top].clip(0, 1)
     right, bins = asked.truth == top, np.minimum((said * _BINS).astype(int), _BINS - 1)
     parts = [bins == b for b in np.unique(bins)]
     points = [(said[p].mean(), metrics.share(right[p].sum(), p.sum())) for p in parts]
-    brier = sk.brier_score_loss(right, said, pos_label=True)
-    return {
-        "of": asked.names[top[0]] if binary else "",
-        "brier": brier,
-        "points": points,
-    }
+    return {"points": points, "brier": sk.brier_score_loss(right, said, pos_label=True)}
 
 
 def residuals(evaluation: Evaluation) -> dict[str, Any] | None:
@@ -91,13 +79,16 @@ def residuals(evaluation: Evaluation) -> dict[str, Any] | None:
     if not both.size:
         return None
     some = both[:, np.random.default_rng(0).permutation(both.shape[1])[:POINTS]]
-    numbers, errors = Axis.around(some), Axis.around(both[0] - both[1])
-    span = errors.low, errors.high
-    counts = np.histogram(both[0] - both[1], bins=_COLUMNS, range=span)[0]
-    rows = Axis(0, float(counts.max()))
-    points = list(zip(*numbers.place(some), strict=True))
-    drawn = {"points": points, "columns": rows.place(counts)}
-    return drawn | {"numbers": numbers, "errors": errors, "rows": rows}
+    numbers, errors = span(some), span(both[0] - both[1])
+    rows, _ = np.histogram(both[0] - both[1], bins=_COLUMNS, range=errors)
+    return {
+        "points": list(zip(*place(some, numbers), strict=True)),
+        "columns": place(rows, (0, rows.max())),
+        "zero": place(0, errors),
+        "numbers": ticks(numbers),
+        "errors": ticks(errors),
+        "rows": ticks((0, float(rows.max()))),
+    }
 
 
 def _tick(value: float) -> str:

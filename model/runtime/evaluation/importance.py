@@ -12,7 +12,7 @@ from runtime.evaluation.predictions import Predictions
 
 ROWS = 200
 REPEATS = 5
-_TOGETHER = 10  # columns that are predicted in one call, at most
+_TOGETHER = 2000  # rows that are predicted in one call, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,19 @@ def measure(predictions: Predictions, seconds: float) -> Importance:
     """Shuffle each column among some rows, REPEATS times, as long as there is time.
 
     This is scikit-learn's permutation_importance with an end: a predict that has begun
-    is all that outlasts `seconds`, and only a quick model is given several columns at a
-    time. They come in random order, so that those of a wide table which are reached are
-    not just the first.
+    is all that outlasts `seconds`, and only a quick model is asked about several
+    columns at once. They come in random order, so that those of a wide table which are
+    reached are not just the first.
     """
     start, random = monotonic(), np.random.default_rng(0)
     chosen = np.sort(random.permutation(len(predictions.truth))[:ROWS])
     rows, truth = predictions.frame.iloc[chosen], predictions.truth[chosen]
     before = _errors(predictions, rows, truth)[0]
-    quick = seconds / 10 / max(monotonic() - start, 1e-6)
-    together = max(1, min(int(quick), _TOGETHER))
-    columns, harm = random.permutation(rows.shape[1]).tolist(), dict[int, list[float]]()
-    for first in [*range(0, len(columns), together)] * REPEATS:
+    quick = int(seconds / 10 / max(monotonic() - start, 1e-6))
+    together = max(1, min(quick, _TOGETHER // len(rows)))
+    columns = random.permutation(rows.shape[1]).tolist() * REPEATS
+    harm: dict[int, list[float]] = {}
+    for first in range(0, len(columns), together):
         if monotonic() > start + seconds:
             break
         some = columns[first : first + together]
@@ -57,11 +58,12 @@ def _shuffled(
 ) -> pd.DataFrame:
     """Give all rows once for each of some columns, which is shuffled there."""
     same = np.tile(np.arange(len(rows)), (len(columns), 1))
-    table = rows.iloc[same.ravel()]
-    for i, column in enumerate(columns):
-        moved = same.copy()
-        moved[i] = random.permutation(len(rows))
-        table.isetitem(column, rows.iloc[moved.ravel(), column].array)
+    table, moved = rows.iloc[same.ravel()], dict[int, Array]()
+    for copy, column in enumerate(columns):
+        order = moved.setdefault(column, same.copy())
+        order[copy] = random.permutation(len(rows))
+    for column, order in moved.items():
+        table.isetitem(column, rows.iloc[order.ravel(), column].array)
     return table
 
 

@@ -7,7 +7,8 @@ there is no page.
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite, isnan, nan
+from importlib.util import find_spec
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from sklearn.utils import resample
 
 from runtime.evaluation import charts, importance
-from runtime.evaluation.evaluate import REGRESSION, Evaluation, evaluate
+from runtime.evaluation.evaluate import BINARY, REGRESSION, Evaluation, evaluate
 from runtime.evaluation.predictions import Predictions
 from runtime.evaluation.summary import short, summarise
 
@@ -41,11 +42,7 @@ class Context:
 
 def available() -> bool:
     """Say whether jinja2 is installed."""
-    try:
-        import jinja2  # noqa: PLC0415 -- for a report only
-    except ImportError:
-        return False
-    return bool(jinja2)
+    return find_spec("jinja2") is not None
 
 
 def write(file: Path, evaluation: Evaluation, context: Context) -> None:
@@ -55,7 +52,7 @@ def write(file: Path, evaluation: Evaluation, context: Context) -> None:
 
 def page(evaluation: Evaluation, context: Context) -> str:
     """Give the page as HTML. Raises: ImportError, if there is no jinja2."""
-    import jinja2  # noqa: PLC0415 -- likewise
+    import jinja2  # noqa: PLC0415 -- for a report only
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -64,24 +61,11 @@ def page(evaluation: Evaluation, context: Context) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "percent": percent, "short": short}
     content = _content(evaluation, context)
     return environment.get_template("report.html").render(content)
 
 
-def number(value: float) -> str:
-    """Write a number with four digits or all those before its point: 0.9701, 53.60."""
-    size = int(f"{value:.3e}".partition("e")[2] or 9)
-    if size in range(-4, 9):
-        return f"{value:,.{max(0, 3 - size)}f}"
-    return "none" if isnan(value) else f"{value:.3e}"
-
-
-def percent(share: float) -> str:
-    """Write a share: 0.97 is 97.0 %."""
-    return f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
-
-
+@np.errstate(all="ignore")  # what is not finite is not drawn
 def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
     asked, training = evaluation.predictions, context.training
     X, y = training if isinstance(training, tuple) else (training, None)
@@ -92,13 +76,14 @@ def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
     return kind(evaluation) | {
         "job": context,
         "evaluation": evaluation,
-        "asked": asked,
+        "target": asked.target,
+        "n_rows": len(asked.truth),
+        "n_columns": asked.frame.shape[1],
         "training": _attempt(_training, asked.model, X, y),
         "importance": _attempt(_importance, asked),
         "worst": _worst(asked),
         "tables": {title: summarise(frame) for title, frame in tables.items()},
         "SHOWN": SHOWN,
-        "IMPORTANCE_SECONDS": IMPORTANCE_SECONDS,
     }
 
 
@@ -126,68 +111,66 @@ def _of_classes(evaluation: Evaluation) -> dict[str, Any]:
             asked.truth, asked.predicted, labels=range(len(names)), zero_division=nan
         )
     return {
+        "second": names[1] if evaluation.kind == BINARY else "",
         "classes": list(zip(names, *by_class, strict=True)),
         "count": count,
         "confusions": [pair for pair, _ in count.most_common() if pair[0] != pair[1]],
         "curves": charts.curves(evaluation),
         "calibration": charts.calibration(evaluation),
-        "unit": charts.Axis(),
+        "ticks": charts.ticks((0, 1)),
     }
 
 
 def _of_numbers(evaluation: Evaluation) -> dict[str, Any]:
-    asked = evaluation.predictions
-    with np.errstate(all="ignore"):
-        off, constant = np.abs(asked.truth - asked.predicted), asked.truth.std()
-    off, shares = off[np.isfinite(off)], (0.5, 0.9, 0.95, 1.0)
-    sizes = [np.quantile(off, share) for share in shares] if len(off) else []
+    truth, shares = evaluation.predictions.truth, (0.5, 0.9, 0.95, 1.0)
+    off = np.abs(truth - evaluation.predictions.predicted)
+    off = off[np.isfinite(off)]
     return {
-        "constant": float(constant),
-        "sizes": list(zip(shares, sizes, strict=False)),
+        "second": "",
+        "constant": float(truth.std()),
+        "sizes": [(s, np.quantile(off, s)) for s in shares] if len(off) else [],
         "residuals": charts.residuals(evaluation),
     }
 
 
 def _worst(asked: Predictions) -> pd.DataFrame:
     """Give the rows that are most wrong, how wrong, and some of their values."""
-    name, n = "error", len(asked.truth)
-    if not asked.labels:
-        wrong = asked.predicted - asked.truth
-        order = -np.abs(wrong)
-    elif asked.scores is None:
-        name, order = "wrong", asked.predicted == asked.truth
-        wrong = ~order
-    else:
-        name = f"{asked.score} of true class"
+    name, told = "error", asked.predicted - asked.truth
+    order = -np.abs(told)
+    if asked.scores is not None:
         known = asked.truth < asked.scores.shape[1]
-        given = asked.scores[np.arange(n), np.where(known, asked.truth, 0)]
-        order = wrong = np.where(known, given, nan)
+        given = asked.scores[np.arange(len(known)), np.where(known, asked.truth, 0)]
+        name, told = f"{asked.score} of true class", np.where(known, given, nan)
+        order = told
+    elif asked.labels:
+        name, told = "right", asked.predicted == asked.truth
+        order = told * 1.0
     chosen = np.argsort(np.nan_to_num(order, nan=-np.inf), kind="stable")[:_WORST]
-    values = asked.frame.iloc[chosen, :_VALUES].reset_index(drop=True)
-    told = asked.table().iloc[chosen, :3].assign(**{name: wrong[chosen]})
-    table = pd.concat([told.reset_index(drop=True), values], axis=1).astype(object)
-    return table.where(table.notna(), "missing")
+    answers = asked.table().iloc[chosen, :3].assign(**{name: told[chosen]})
+    values = asked.frame.iloc[chosen, :_VALUES].set_axis(chosen)
+    table = pd.concat([answers, values], axis=1).astype(object)
+    return table.where(table.notna(), "missing").map(short)
 
 
 def _importance(asked: Predictions) -> dict[str, Any]:
     """Give mean and spread of what was measured, and the columns that were not."""
     found, names = importance.measure(asked, IMPORTANCE_SECONDS), asked.frame.columns
-    rows = {c: (float(np.mean(h)), float(np.std(h))) for c, h in found.harm.items()}
-    rows = {c: row for c, row in rows.items() if isfinite(sum(row))}
-    axis = charts.Axis.around(
-        [0, *(m + s * k for m, s in rows.values() for k in (-1, 1))]
+    rows = [(c, np.mean(harm), np.std(harm)) for c, harm in found.harm.items()]
+    rows = sorted((r for r in rows if isfinite(r[1] + r[2])), key=lambda r: -r[1])
+    columns, means, spreads = zip(*rows, strict=True) if rows else ((), (), ())
+    ends = np.transpose(
+        [
+            np.zeros(len(rows)),
+            means,
+            np.subtract(means, spreads),
+            np.add(means, spreads),
+        ]
     )
+    places = charts.place(ends, charts.span([*ends.ravel(), 0]))
     return {
         "rows": found.rows,
         "repeats": sorted({len(harm) for harm in found.harm.values()}),
-        "bars": [
-            (
-                names[c],
-                mean,
-                spread,
-                axis.place([0, mean, mean - spread, mean + spread]),
-            )
-            for c, (mean, spread) in sorted(rows.items(), key=lambda item: -item[1][0])
-        ],
-        "missing": [name for c, name in enumerate(names) if c not in rows],
+        "seconds": IMPORTANCE_SECONDS,
+        "bars": list(zip(names[list(columns)], means, spreads, places, strict=True)),
+        "missing": [name for c, name in enumerate(names) if c not in columns],
     }
