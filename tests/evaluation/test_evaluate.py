@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
@@ -404,6 +405,37 @@ def test_several_answers_a_row_are_refused() -> None:
 def test_a_table_of_one_column_is_a_column() -> None:
     model = Ridge().fit(X, NUMBER.to_frame())
     assert evaluate(model, X, NUMBER.to_frame()).metrics["r2"] > 0
+
+
+@pytest.mark.parametrize("y", [TWO, NUMBER], ids=["classes", "numbers"])
+def test_an_array_is_measured_like_a_frame(tmp_path: Path, y: Any) -> None:
+    model: Any = LogisticRegression() if y is TWO else Ridge()
+    frame = evaluate(clone(model).fit(X, y), X, y)
+    array = evaluate(model.fit(X.to_numpy(), y), X.to_numpy(), y)
+    assert written(frame, tmp_path / "frame") == written(array, tmp_path / "array")
+    assert array.predictions.table().equals(frame.predictions.table())
+    found = importance.measure(array.predictions, 60)
+    assert set(found.harm) == {0, 1, 2}
+    assert found.harm[0] == importance.measure(frame.predictions, 60).harm[0]
+
+
+def test_a_series_of_texts_is_measured() -> None:
+    texts = pd.Series(np.where(NOISY > 0, "good day", "bad day"))
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, TWO)
+    found = evaluate(model, texts, TWO)
+    assert found.metrics["accuracy"] == 1
+    assert np.mean(importance.measure(found.predictions, 60).harm[0]) > 0.2
+
+
+@pytest.mark.parametrize("name", ["a_b", 7, None])
+def test_the_name_of_y_is_the_target(name: Any) -> None:
+    y = pd.Series(NUMBER.to_numpy(), name=name)
+    model = Ridge().fit(X, y)
+    target = "" if name is None else str(name)
+    assert evaluate(model, X, y).predictions.target == target
+    assert evaluate(model, X, y.to_numpy()).predictions.target == ""
+    if name:
+        assert evaluate(model, X, y.to_frame()).predictions.target == target
 
 
 def test_importance_is_that_of_scikit_learn() -> None:

@@ -1,4 +1,5 @@
-from math import isnan
+import tracemalloc
+from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ def test_numbers_of_classes_are_those_of_scikit_learn(
 ) -> None:
     k, truth, predicted = case
     found = values(metrics.of_classes(truth, predicted, k))
+    for name in ("precision", "recall", "f0_5", "f1", "f2"):  # those of two, see below
+        assert (found.pop(name, None) is None) == (k > 2)
     weighted = {"average": "weighted", "zero_division": 0}
     assert found == pytest.approx(
         {
@@ -42,7 +45,8 @@ def test_numbers_of_classes_are_those_of_scikit_learn(
             "weighted_f0_5": sk.fbeta_score(truth, predicted, beta=0.5, **weighted),
             "weighted_f1": sk.f1_score(truth, predicted, **weighted),
             "weighted_f2": sk.fbeta_score(truth, predicted, beta=2, **weighted),
-        }
+        },
+        rel=1e-12,
     )
 
 
@@ -52,9 +56,10 @@ def test_numbers_of_two_classes_are_those_of_scikit_learn(
     pairs: list[tuple[int, int]],
 ) -> None:
     truth, predicted = np.array(pairs).T
-    found = values(metrics.of_two_classes(truth, predicted))
+    found = values(metrics.of_classes(truth, predicted, 2))
     undefined = {"zero_division": np.nan}
-    assert found == pytest.approx(
+    names = ("precision", "recall", "f0_5", "f1", "f2")
+    assert {name: found[name] for name in names} == pytest.approx(
         {
             "precision": sk.precision_score(truth, predicted, **undefined),
             "recall": sk.recall_score(truth, predicted, **undefined),
@@ -62,6 +67,7 @@ def test_numbers_of_two_classes_are_those_of_scikit_learn(
             "f1": sk.f1_score(truth, predicted, **undefined),
             "f2": sk.fbeta_score(truth, predicted, beta=2, **undefined),
         },
+        rel=1e-12,
         nan_ok=True,
     )
 
@@ -73,16 +79,19 @@ def test_numbers_of_numbers_are_those_of_scikit_learn(
 ) -> None:
     truth, predicted = np.array(pairs).T
     found = values(metrics.of_numbers(truth, predicted))
-    r2 = sk.r2_score(truth, predicted, force_finite=False) if np.ptp(truth) else np.nan
+    r2 = found.pop("r2")
+    if np.ptp(truth):
+        true = sk.r2_score(truth, predicted, force_finite=False)
+        assert r2 == pytest.approx(true, rel=1e-12)
+    else:
+        assert not isfinite(r2)
     assert found == pytest.approx(
         {
             "mae": sk.mean_absolute_error(truth, predicted),
             "mse": sk.mean_squared_error(truth, predicted),
             "rmse": sk.root_mean_squared_error(truth, predicted),
-            "r2": r2,
         },
-        rel=1e-6,
-        nan_ok=True,
+        rel=1e-12,
     )
 
 
@@ -97,7 +106,7 @@ def test_numbers_of_probabilities_are_those_of_scikit_learn(k: int) -> None:
     asked = {"multi_class": "ovr", "average": "weighted"} if k > 2 else {}
     auc = sk.roc_auc_score(truth, odds if k > 2 else odds[:, 1], **asked)
     loss = sk.log_loss(truth, odds)
-    assert values(found) == pytest.approx({"auc": auc, "log_loss": loss})
+    assert values(found) == pytest.approx({"auc": auc, "log_loss": loss}, rel=1e-12)
 
 
 def test_a_certain_error_costs_what_it_costs_in_scikit_learn() -> None:
@@ -144,8 +153,8 @@ def spread(n: int, seed: int) -> dict[str, Metric]:
     odds = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     predicted, two = scores.argmax(axis=1), truth > 0
     return (
-        metrics.of_classes(truth, predicted, 3)
-        | metrics.of_two_classes(two.astype(int), (predicted > 0).astype(int))
+        metrics.of_classes(two.astype(int), (predicted > 0).astype(int), 2)
+        | metrics.of_classes(truth, predicted, 3)
         | metrics.of_scores(truth, odds)
         | metrics.of_probabilities(truth, odds)
         | metrics.of_numbers(random.normal(size=n) + scores[:, 0], scores[:, 0])
@@ -173,3 +182,15 @@ def test_an_interval_holds_the_truth_nineteen_times_in_twenty() -> None:
 
 def test_the_same_rows_have_the_same_numbers() -> None:
     assert spread(20_000, 1) == spread(20_000, 1)
+
+
+@pytest.mark.parametrize("k", [3, 25_000], ids=["few classes", "many classes"])
+def test_resamples_of_any_table_take_bounded_memory(k: int) -> None:
+    random = np.random.default_rng(0)
+    truth, predicted = random.integers(k, size=(2, 50_000))
+    tracemalloc.start()
+    metrics.of_classes(truth, predicted, k)
+    metrics.of_numbers(truth * 1.0, predicted * 1.0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 250e6

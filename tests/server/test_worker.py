@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from runtime.models.served import ServedModel
-from runtime.observability.metrics import Metrics
 from runtime.resources import Budget
 from runtime.server import worker
 from runtime.server.context import ServerContext
-from runtime.serving.executor import Executor
+from runtime.serving.endpoint import Endpoint
 from runtime.settings import Settings
 
 
@@ -39,10 +38,13 @@ async def lived(server: ServerContext, predictor: Noting) -> list[int]:
     signals: list[int] = []
     loop, looks = asyncio.get_running_loop(), asyncio.Semaphore(0)
     loop.add_signal_handler(signal.SIGTERM, signals.append, signal.SIGTERM)
-    model = ServedModel(predictor, None)
-    executor = Executor(1, 10, 2**20, 60)
-    life = worker.live(server, executor, model, Metrics(None), looks.release)
-    task = asyncio.create_task(life)
+    endpoint = Endpoint(ServedModel(predictor), server.settings, server.budget)
+
+    async def look() -> None:
+        looks.release()
+
+    endpoint.sweep = look  # type: ignore[method-assign]
+    task = asyncio.create_task(worker.live(server, endpoint))
     await looks.acquire()
     await looks.acquire()
     task.cancel()

@@ -1,7 +1,6 @@
 """Which columns a model relies on: how much worse it is when one is shuffled."""
 
 from dataclasses import dataclass
-from itertools import product
 from time import monotonic
 from typing import Any
 
@@ -13,6 +12,7 @@ from runtime.evaluation.predictions import Predictions
 
 ROWS = 200
 REPEATS = 5
+_TOGETHER = 2000  # rows that are predicted in one call, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +31,46 @@ def measure(predictions: Predictions, seconds: float) -> Importance:
     """Shuffle each column among some rows, REPEATS times, as long as there is time.
 
     This is scikit-learn's permutation_importance with an end: a predict that has begun
-    is all that outlasts `seconds`. The columns come in random order, so that those of a
-    wide table which are reached are not just the first.
+    is all that outlasts `seconds`, and only a quick model is asked about several
+    columns at once. They come in random order, so that those of a wide table which are
+    reached are not just the first.
     """
-    ends, random = monotonic() + seconds, np.random.default_rng(0)
-    chosen = np.sort(random.permutation(len(predictions.X))[:ROWS])
-    rows, truth = predictions.X.iloc[chosen], predictions.truth[chosen]
-    before = _error(predictions, rows, truth)
+    start, random = monotonic(), np.random.default_rng(0)
+    chosen = np.sort(random.permutation(len(predictions.truth))[:ROWS])
+    rows, truth = predictions.frame.iloc[chosen], predictions.truth[chosen]
+    before = _errors(predictions, rows, truth)[0]
+    quick = int(seconds / 10 / max(monotonic() - start, 1e-6))
+    together = max(1, min(quick, _TOGETHER // len(rows)))
+    columns = random.permutation(rows.shape[1]).tolist() * REPEATS
     harm: dict[int, list[float]] = {}
-    columns = random.permutation(rows.shape[1]).tolist()
-    for _, column in product(range(REPEATS), columns):
-        if monotonic() > ends:
+    for first in range(0, len(columns), together):
+        if monotonic() > start + seconds:
             break
-        shuffled = rows.copy(deep=False)
-        moved = rows.iloc[random.permutation(len(rows)), column].array
-        shuffled.isetitem(column, moved)
-        after = _error(predictions, shuffled, truth)
-        harm.setdefault(column, []).append(after - before)
+        some = columns[first : first + together]
+        after = _errors(predictions, _shuffled(rows, some, random), truth)
+        for column, error in zip(some, after, strict=True):
+            harm.setdefault(column, []).append(error - before)
     return Importance(len(rows), harm)
 
 
-def _error(predictions: Predictions, rows: pd.DataFrame, truth: Array) -> float:
-    answers: Any = predictions.predict(rows)
+def _shuffled(
+    rows: pd.DataFrame, columns: list[int], random: np.random.Generator
+) -> pd.DataFrame:
+    """Give all rows once for each of some columns, which is shuffled there."""
+    same = np.tile(np.arange(len(rows)), (len(columns), 1))
+    table, moved = rows.iloc[same.ravel()], dict[int, Array]()
+    for copy, column in enumerate(columns):
+        order = moved.setdefault(column, same.copy())
+        order[copy] = random.permutation(len(rows))
+    for column, order in moved.items():
+        table.isetitem(column, rows.iloc[order.ravel(), column].array)
+    return table
+
+
+def _errors(predictions: Predictions, rows: pd.DataFrame, truth: Array) -> Any:
+    """Give the error in each of the copies of the rows that follow one another."""
+    answers = predictions.predict(rows).reshape(-1, len(truth))
     if predictions.labels:
-        return float(np.mean(answers != truth))
+        return (answers != truth).mean(axis=1).tolist()
     with np.errstate(all="ignore"):
-        return float(np.sqrt(np.mean((answers - truth) ** 2)))
+        return np.sqrt(((answers - truth) ** 2).mean(axis=1)).tolist()

@@ -1,22 +1,28 @@
 """How well predictions fit, in numbers that say how far they can be trusted.
 
-Arrays in, `Metric`s out, under the names of SageMaker's model quality metrics. A number
-that is not defined for these rows is NaN here; evaluation.py takes it out.
+Arrays in, `Metric`s out, under the names of SageMaker's model quality metrics. Each is
+a function of many resamples at once, which scikit-learn has for numbers only; tests
+hold the others to its values. What is not defined for these rows is not finite.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from math import isfinite, sqrt
+from math import isfinite, nan, sqrt
 from typing import Any
 
 import numpy as np
+from sklearn import metrics as sk
 
 Array = np.ndarray[Any, Any]
 Metrics = dict[str, "Metric"]
-Statistic = Callable[[Array], dict[str, float]]  # of the rows at these positions
+# Of rows at positions (n_resamples, n_rows): numbers, each (n_resamples,).
+Statistic = Callable[[Array], dict[str, Array]]
 
 RESAMPLES = 200
 RESAMPLED_ROWS = 10_000  # rows in a resample, at most
+_BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
+TWO = 2  # classes: the second is asked for, the first is not
 _Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 
 
@@ -36,48 +42,35 @@ class Metric:
 
 
 def of_classes(truth: Array, predicted: Array, n_classes: int) -> Metrics:
-    """Measure predicted classes, `(n_rows,)` positions, as scikit-learn does.
+    """Measure predicted classes, `(n_rows,)` positions; of two, also the second's.
 
     Shares of rows have Wilson's interval, which is not empty where no row is wrong; the
     others are resampled.
     """
 
-    def averages(rows: Array) -> dict[str, float]:
+    def scores(rows: Array) -> dict[str, Array]:
         hits, true, said = _counts(truth[rows], predicted[rows], n_classes)
-        share = true / true.sum()
-        return {
-            "balanced_accuracy": _ratio(hits, true)[true > 0].mean(),
-            "weighted_precision": share @ _ratio(hits, said),
-            "weighted_f0_5": share @ _f(0.5, hits, true, said),
-            "weighted_f1": share @ _f(1, hits, true, said),
-            "weighted_f2": share @ _f(2, hits, true, said),
+        fs = {name: _f(beta, hits, true, said) for name, beta in _BETAS.items()}
+        weights = true / rows.shape[1]
+        weighted = {"precision": _ratio(hits, said)} | fs
+        found = {
+            f"weighted_{n}": (weights * v).sum(axis=1) for n, v in weighted.items()
         }
+        recall = _ratio(hits, true).sum(axis=1)
+        found["balanced_accuracy"] = recall / (true > 0).sum(axis=1)
+        if n_classes == TWO:
+            undefined = true[:, 1] + said[:, 1] == 0
+            found |= {n: np.where(undefined, nan, f[:, 1]) for n, f in fs.items()}
+        return found
 
-    right, n = np.sum(truth == predicted), len(truth)
-    most = np.bincount(truth).max()
-    return {
-        "accuracy": _share(right, n),
-        "accuracy_best_constant_classifier": _share(most, n),
-        "weighted_recall": _share(right, n),
-        **_resample(averages, n),
-    }
-
-
-def of_two_classes(truth: Array, predicted: Array) -> Metrics:
-    """Measure how the second of two classes, position 1, is told from the first."""
-
-    def fs(rows: Array) -> dict[str, float]:
-        counts = [c[1] for c in _counts(truth[rows], predicted[rows], 2)]
-        if not any(counts):
-            return dict.fromkeys(("f0_5", "f1", "f2"), np.nan)
-        return {"f0_5": _f(0.5, *counts), "f1": _f(1, *counts), "f2": _f(2, *counts)}
-
-    hits, true, said = (counts[1] for counts in _counts(truth, predicted, 2))
-    return {
-        "precision": _share(hits, said),
-        "recall": _share(hits, true),
-        **_resample(fs, len(truth)),
-    }
+    n, (hits, true, said) = len(truth), _counts(truth, predicted, n_classes)
+    found = _bootstrap(scores, n, n_classes)
+    found["accuracy"] = found["weighted_recall"] = share(hits.sum(), n)
+    found["accuracy_best_constant_classifier"] = share(true.max(), n)
+    if n_classes == TWO:
+        found["precision"] = share(hits[0, 1], said[0, 1])
+        found["recall"] = share(hits[0, 1], true[0, 1])
+    return found
 
 
 def of_probabilities(truth: Array, probabilities: Array) -> Metrics:
@@ -89,7 +82,7 @@ def of_probabilities(truth: Array, probabilities: Array) -> Metrics:
     given = probabilities[np.arange(len(truth)), np.where(known, truth, 0)]
     loss = -np.log(np.clip(given, np.finfo(given.dtype).eps, 1))
     loss[~known] = np.inf
-    return _resample(lambda rows: {"log_loss": loss[rows].mean()}, len(truth))
+    return _bootstrap(lambda rows: {"log_loss": loss[rows].mean(axis=1)}, len(truth))
 
 
 def of_scores(truth: Array, scores: Array) -> Metrics:
@@ -102,9 +95,9 @@ def of_scores(truth: Array, scores: Array) -> Metrics:
     n, n_known = scores.shape
     count = np.bincount(truth, minlength=n_known)[:n_known]
     judged = [k for k in range(n_known) if 0 < count[k] < n]
-    if n_known == 2:  # noqa: PLR2004 -- then the first says what the second does
+    if n_known == TWO:  # then the first says what the second does
         judged = [k for k in judged if k == 1]
-    area, placed = 0.0 if judged else np.nan, np.zeros(n)
+    area, placed = 0.0 if judged else nan, np.zeros(n)
     for k in judged:
         positive, weight = truth == k, count[k] / count[judged].sum()
         inside, outside = np.sort(scores[positive, k]), np.sort(scores[~positive, k])
@@ -120,45 +113,24 @@ def of_scores(truth: Array, scores: Array) -> Metrics:
 
 def of_numbers(truth: Array, predicted: Array) -> Metrics:
     """Measure predicted numbers, `(n_rows,)`, in the unit of y; r2 has none."""
-    error = predicted - truth
+    if not np.isfinite([truth, predicted]).all():
+        return {}
 
-    def errors(rows: Array) -> dict[str, float]:
-        mse, variance = np.mean(error[rows] ** 2), np.var(truth[rows])
-        r2 = 1 - mse / variance if variance > 0 else np.nan
-        mae = np.mean(np.abs(error[rows]))
-        return {"mae": mae, "mse": mse, "rmse": np.sqrt(mse), "r2": r2}
+    def errors(rows: Array) -> dict[str, Array]:
+        both, each = (truth[rows].T, predicted[rows].T), {"multioutput": "raw_values"}
+        mse = sk.mean_squared_error(*both, **each)
+        with warnings.catch_warnings(action="ignore"):  # one row has one NaN
+            r2 = sk.r2_score(*both, **each, force_finite=False)
+        mae = sk.mean_absolute_error(*both, **each)
+        return {"mae": mae, "mse": mse, "rmse": np.sqrt(mse), "r2": np.atleast_1d(r2)}
 
-    return _resample(errors, len(truth))
-
-
-def _resample(statistic: Statistic, n: int) -> Metrics:
-    """Bootstrap: how much numbers change when other rows are drawn from the same ones.
-
-    200 resamples, seeded, of n rows with repetition; of 10,000 where there are more: a
-    spread goes with the root of the number of rows, and is made as much smaller.
-    The interval lies between the 2.5 % and 97.5 % quantiles.
-    """
-    values = statistic(np.arange(n))
-    size, random = min(n, RESAMPLED_ROWS), np.random.default_rng(0)
-    draws = [statistic(random.integers(n, size=size)) for _ in range(RESAMPLES)]
-    return {
-        name: _metric(value, np.array([d[name] for d in draws]), sqrt(size / n))
-        for name, value in values.items()
-    }
+    return _bootstrap(errors, len(truth))
 
 
-def _metric(value: float, draws: Array, scale: float) -> Metric:
-    drawn = draws[np.isfinite(draws)]
-    off = (drawn - value) * scale if len(drawn) else np.zeros(1)
-    low, high = np.quantile(off, [0.025, 0.975])
-    ends = value + min(low, 0.0), value + max(high, 0.0)
-    return Metric(float(value), float(off.std()), *map(float, ends))
-
-
-def _share(part: int, whole: int) -> Metric:
+def share(part: int, whole: int) -> Metric:
     """Give part / whole with Wilson's interval; NaN of nothing."""
     if not whole:
-        return Metric(*[np.nan] * 4)
+        return Metric(*[nan] * 4)
     share = float(part / whole)
     centre = (part + _Z**2 / 2) / (whole + _Z**2)
     half = _Z / (whole + _Z**2) * sqrt(whole * share * (1 - share) + _Z**2 / 4)
@@ -166,22 +138,62 @@ def _share(part: int, whole: int) -> Metric:
     return Metric(share, sqrt(share * (1 - share) / whole), max(0.0, low), high)
 
 
+@np.errstate(all="ignore")  # what is not finite is left out
+def _bootstrap(statistic: Statistic, n: int, n_classes: int = 1) -> Metrics:
+    """Say how much numbers change when other rows are drawn from the same ones.
+
+    200 resamples, seeded, of n rows with repetition; of 10,000 where there are more: a
+    spread goes with the root of the number of rows, and is made as much smaller.
+    """
+    values = statistic(np.arange(n)[None])
+    size = min(n, RESAMPLED_ROWS)
+    rows = np.random.default_rng(0).integers(n, size=(RESAMPLES, size))
+    # In one step, unless there are more classes to count than rows.
+    steps = min(RESAMPLES, -(-n_classes // RESAMPLED_ROWS))
+    drawn = [statistic(part) for part in np.array_split(rows, steps)]
+    return {
+        name: _metric(value, np.concatenate([d[name] for d in drawn]), sqrt(size / n))
+        for name, (value,) in values.items()
+    }
+
+
+def _metric(value: float, draws: Array, scale: float) -> Metric:
+    """Give the interval between the 2.5 % and 97.5 % quantiles of the draws."""
+    drawn = draws[np.isfinite(draws)]
+    off = (drawn - value) * scale if len(drawn) else np.zeros(1)
+    low, high = np.quantile(off, [0.025, 0.975])
+    ends = value + min(low, 0.0), value + max(high, 0.0)
+    return Metric(float(value), float(off.std()), *map(float, ends))
+
+
 def _counts(truth: Array, predicted: Array, n_classes: int) -> list[Array]:
-    """Count by class: rows predicted right, rows of it, rows predicted to be of it."""
-    groups = truth[truth == predicted], truth, predicted
-    return [np.bincount(group, minlength=n_classes) for group in groups]
+    """Count by class: rows predicted right, rows of it, rows predicted to be of it.
+
+    `(n_resamples, n_rows)`, or one of them, become `(n_resamples, n_classes)`.
+    """
+    truth, predicted = np.atleast_2d(truth, predicted)
+    n = len(truth)
+    first = np.arange(n)[:, None] * n_classes  # each resample has bins of its own
+    bins = first + truth, first + truth, first + predicted
+    weights = (truth == predicted).ravel(), None, None
+    return [
+        np.bincount(b.ravel(), w, n * n_classes).reshape(n, n_classes)
+        for b, w in zip(bins, weights, strict=True)
+    ]
 
 
-def _f(beta: float, hits: Array, true: Array, said: Array) -> Any:
+def _f(beta: float, hits: Array, true: Array, said: Array) -> Array:
     return _ratio((1 + beta**2) * hits, beta**2 * true + said)
 
 
-def _ratio(part: Array, whole: Array) -> Any:
+def _ratio(part: Array, whole: Array) -> Array:
     """Divide; nothing of nothing is 0."""
-    return part / np.maximum(whole, np.finfo(float).tiny)
+    quotient: Array = part / np.maximum(whole, np.finfo(float).tiny)
+    return quotient
 
 
 def _below(others: Array, scores: Array) -> Array:
     """Give the share of sorted others below each score; half of those that tie."""
     first, last = others.searchsorted(scores), others.searchsorted(scores, "right")
-    return (first + last) / (2 * len(others))
+    below: Array = (first + last) / (2 * len(others))
+    return below

@@ -27,12 +27,18 @@ class Predictions:
     """
 
     model: Any
-    X: pd.DataFrame
+    X: Any  # as it was given
+    target: str  # the name of y, if it has one
     truth: Array
     predicted: Array
     labels: tuple[Any, ...] = ()
     scores: Array | None = None
     score: str = ""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Give X as a frame, whatever it is."""
+        return pd.DataFrame(self.X)
 
     @property
     def names(self) -> list[str]:
@@ -47,8 +53,16 @@ class Predictions:
         return Counter(zip(self.truth.tolist(), self.predicted.tolist(), strict=True))
 
     def predict(self, rows: pd.DataFrame) -> Array:
-        """Predict other rows, in the form of `predicted`; -1 is a label of none."""
-        return _in_form(predict(self.model, rows), self.labels)
+        """Predict rows like those of `frame`, given to the model as X was.
+
+        The answers have the form of `predicted`; -1 is a label that is not in `labels`.
+        """
+        given: Any = rows
+        if not isinstance(self.X, pd.DataFrame):
+            given = (
+                rows.iloc[:, 0] if isinstance(self.X, pd.Series) else rows.to_numpy()
+            )
+        return _in_form(_predict(self.model, given), self.labels)
 
     def table(self) -> pd.DataFrame:
         """Give one row per row of X: its index, y, the prediction, and how sure it is.
@@ -65,10 +79,10 @@ class Predictions:
         if self.scores is not None:
             names = (f"{self.score}:{name}" for name in self.names)
             columns |= dict(zip(names, self.scores.T, strict=False))
-        return pd.DataFrame({"row": np.asarray(self.X.index), **columns})
+        return pd.DataFrame({"row": np.asarray(self.frame.index), **columns})
 
 
-def ask(model: Any, X: pd.DataFrame, y: Any) -> Predictions:
+def ask(model: Any, X: Any, y: Any) -> Predictions:
     """Ask a fitted estimator about X, `(n_rows, n_features)`; y, `(n_rows,)`, is true.
 
     A classifier is what scikit-learn takes for one; of an estimator that is neither
@@ -83,9 +97,10 @@ def ask(model: Any, X: pd.DataFrame, y: Any) -> Predictions:
             "with the value to predict"
         )
         raise ClientError(message)
-    predicted = predict(model, X)
+    given = model, X, _name(y)
+    predicted = _predict(model, X)
     if not _classifies(model, truth):
-        return Predictions(model, X, _in_form(truth, ()), _in_form(predicted, ()))
+        return Predictions(*given, _in_form(truth, ()), _in_form(predicted, ()))
     known = np.asarray(getattr(model, "classes_", [])).tolist()
     truth, predicted = truth.astype(object), predicted.astype(object)
     predicted[pd.isna(predicted)] = np.nan  # no answer is a wrong one
@@ -93,11 +108,10 @@ def ask(model: Any, X: pd.DataFrame, y: Any) -> Predictions:
     new = sorted({*seen} - {*known}, key=lambda label: (type(label).__name__, label))
     labels = (*known, *new)
     codes = _in_form(truth, labels), _in_form(predicted, labels)
-    return Predictions(model, X, *codes, labels, *_scores(model, X, len(known or new)))
+    return Predictions(*given, *codes, labels, *_scores(model, X, len(known or new)))
 
 
-def predict(model: Any, rows: pd.DataFrame) -> Array:
-    """Give the model's `(n_rows,)` answers. Raises: ClientError, if it has others."""
+def _predict(model: Any, rows: Any) -> Array:
     return _column(model.predict(rows), len(rows), "what the model predicts")
 
 
@@ -111,6 +125,12 @@ def _column(values: Any, n_rows: int, what: str) -> Array:
         )
         raise ClientError(message)
     return column.ravel()
+
+
+def _name(y: Any) -> str:
+    """Give the name of a Series, or of a frame's one column."""
+    name = y.columns[0] if isinstance(y, pd.DataFrame) else getattr(y, "name", None)
+    return "" if name is None else str(name)
 
 
 def _classifies(model: Any, truth: Array) -> bool:
@@ -130,7 +150,7 @@ def _in_form(values: Array, labels: tuple[Any, ...]) -> Array:
     return positions
 
 
-def _scores(model: Any, X: pd.DataFrame, n_known: int) -> tuple[Array | None, str]:
+def _scores(model: Any, X: Any, n_known: int) -> tuple[Array | None, str]:
     """Ask for probabilities, else scores; None without finite ones for each class."""
     for method, name in _SCORES.items():
         if hasattr(model, method):

@@ -1,47 +1,31 @@
-"""The page that says at a glance how good a model is: one file, nothing to fetch."""
+"""What report.html shows: one page, one file, nothing to fetch.
 
+The words and the looks are in the template; here is what they are about. Without jinja2
+there is no page.
+"""
+
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from importlib.util import find_spec
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import precision_recall_fscore_support
+from sklearn.utils import resample
 
-from runtime.evaluation import (
-    BINARY,
-    REGRESSION,
-    Evaluation,
-    figures,
-    importance,
-    markup,
-    summary,
-)
-from runtime.evaluation.markup import number, percent, section, table
-from runtime.evaluation.metrics import Metric
+from runtime.evaluation import charts, importance
+from runtime.evaluation.evaluate import BINARY, REGRESSION, Evaluation, evaluate
+from runtime.evaluation.predictions import Predictions
+from runtime.evaluation.summary import short, summarise
 
 IMPORTANCE_SECONDS = 2.0
-MATRIX_CLASSES, CONFUSIONS, BARS, POINTS = 20, 20, 20, 1000  # shown at most
-LARGEST = 1e300  # drawn at most: axes are longer than what they show
-_MEANINGS = {
-    "accuracy": "share of rows that are predicted right",
-    "balanced_accuracy": "the same for each class, then their mean",
-    "weighted_precision": "of the rows predicted to be of a class, the share that are",
-    "weighted_f1": "precision and recall in one; a class counts by its rows",
-    "auc": "chance that a row of a class is put above another row; 0.5 is luck",
-    "log_loss": "how far the probabilities are from the truth; 0 is best",
-    "precision": "of the rows predicted to be {}, the share that are",
-    "recall": "of the rows that are {}, the share predicted to be",
-    "f1": "precision and recall of {} in one",
-    "rmse": "root of the mean squared error, in the unit of y",
-    "mae": "mean absolute error, in the unit of y",
-    "r2": "share of y's variance that is explained; 1 is best, 0 is that of the mean",
-}
-_INTERVALS = (
-    "With 95 % confidence the number for other rows like these lies in its interval. "
-    "None is given where these rows are too much alike to tell."
-)
+TRAINING_ROWS = 10_000  # that the training score is measured on, at most
+SHOWN = 20  # classes, confusions and columns that are not folded away
+_WORST, _VALUES = 10, 12  # rows, and columns of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,170 +36,141 @@ class Context:
     hyperparameters: Mapping[str, Any]
     versions: Mapping[str, str]
     seconds: Mapping[str, float]  # by step
-    training: pd.DataFrame | None = None  # the X that the model was fitted on
+    training: Any = None  # the X that the model was fitted on, or (X, y)
+    date: str = ""
+
+
+def available() -> bool:
+    """Say whether jinja2 is installed."""
+    return find_spec("jinja2") is not None
 
 
 def write(file: Path, evaluation: Evaluation, context: Context) -> None:
-    """Write the page into a folder that exists.
-
-    The importance of columns takes up to IMPORTANCE_SECONDS, matplotlib about one more.
-    """
+    """Write the page into a folder that exists, in IMPORTANCE_SECONDS and some more."""
     file.write_text(page(evaluation, context), "utf-8", "xmlcharrefreplace")
 
 
 def page(evaluation: Evaluation, context: Context) -> str:
-    """Give the page as HTML."""
-    numbers = evaluation.kind == REGRESSION
-    seconds = ((step, f"{value:.2f}") for step, value in context.seconds.items())
-    body = (
-        _headline(evaluation),
-        _metrics(evaluation),
-        _errors(evaluation) if numbers else _confusions(evaluation),
-        _drawn(evaluation),
-        _importance(evaluation),
-        markup.beside(
-            _data("Held-out data", evaluation.predictions.X),
-            _data("Training data", context.training),
-        ),
-        markup.beside(
-            section("Hyperparameters", table((), context.hyperparameters.items())),
-            section("Seconds by step", table((), seconds)),
-            section("Versions", table((), context.versions.items())),
-        ),
+    """Give the page as HTML. Raises: ImportError, if there is no jinja2."""
+    import jinja2  # noqa: PLC0415 -- for a report only
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    style = Path(__file__).with_suffix(".css").read_text("utf-8")
-    return markup.document(context.title or "Training job", style, body)
+    content = _content(evaluation, context)
+    return environment.get_template("report.html").render(content)
 
 
-def _headline(evaluation: Evaluation) -> str:
-    """Say the main number in plain words, and what a constant answer would reach."""
-    known, truth = evaluation.statistics, evaluation.predictions.truth
-    main = known.get("accuracy") or known.get("rmse")
-    if main is None:
-        return '<p class="headline">The predictions are not finite numbers.</p>\n'
-    show: Callable[[float], str] = percent
-    if evaluation.kind == REGRESSION:
-        show = number
-        words = f"is the typical error (rmse) in {len(truth):,} held-out rows."
-        constant = f"their mean is off by {show(float(truth.std()))}"
-    else:
-        words = f"of {len(truth):,} held-out rows are predicted right (accuracy)."
-        share = show(known["accuracy_best_constant_classifier"].value)
-        constant = f"their most frequent class is right in {share}"
-    return (
-        f'<p class="headline"><b>{show(main.value)}</b> {words} For other rows like '
-        f"these expect {show(main.low)} to {show(main.high)} (95 % confidence). "
-        f"For comparison, always answering {constant}.</p>\n"
-    )
+@np.errstate(all="ignore")  # what is not finite is not drawn
+def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
+    asked, training = evaluation.predictions, context.training
+    X, y = training if isinstance(training, tuple) else (training, None)
+    kind = _of_numbers if evaluation.kind == REGRESSION else _of_classes
+    tables = {"Held-out data": asked.frame}
+    if X is not None:
+        tables["Training data"] = pd.DataFrame(X)
+    return kind(evaluation) | {
+        "job": context,
+        "evaluation": evaluation,
+        "target": asked.target,
+        "n_rows": len(asked.truth),
+        "n_columns": asked.frame.shape[1],
+        "training": _attempt(_training, asked.model, X, y),
+        "importance": _attempt(_importance, asked),
+        "worst": _worst(asked),
+        "tables": {title: summarise(frame) for title, frame in tables.items()},
+        "SHOWN": SHOWN,
+    }
 
 
-def _metrics(evaluation: Evaluation) -> str:
-    second = repr(evaluation.predictions.names[1]) if evaluation.kind == BINARY else ""
-    rows = [
-        ((name, _MEANINGS[name].format(second)), number(m.value), _interval(m))
-        for name in evaluation.metrics
-        for m in [evaluation.statistics[name]]
-    ]
-    missing = (f"No {n}: it needs {what}." for n, what in evaluation.undefined.items())
-    head = ("metric", "value", "95 % interval")
-    return section("Metrics", table(head, rows), *missing, _INTERVALS)
+def _attempt(ask: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
+    """Ask the model once more; the rest of the page stands without its answer."""
+    try:
+        return ask(*given)
+    except Exception as exc:  # noqa: BLE001 -- the model is the owner's
+        return {"problem": f"{type(exc).__name__}: {exc}"}
 
 
-def _interval(metric: Metric) -> str:
-    low, high = number(metric.low), number(metric.high)
-    return f"{low} to {high}" if low != high else "none"
+def _training(model: Any, X: Any, y: Any) -> dict[str, Any]:
+    """Measure the model on rows that it was fitted on."""
+    if y is not None and len(X) > TRAINING_ROWS:
+        given = {"replace": False, "n_samples": TRAINING_ROWS, "random_state": 0}
+        X, y = resample(X, y, **given)
+    return {"metrics": {} if y is None else evaluate(model, X, y).metrics}
 
 
-def _confusions(evaluation: Evaluation) -> str:
-    """Show the confusion matrix; of many classes, its largest cells."""
-    counts, names = evaluation.predictions.confusion, evaluation.predictions.names
-    if len(names) <= MATRIX_CLASSES:
-        every = range(len(names))
-        cells = [[counts[i, j] for j in every] for i in every]
-        note = "Rows: the true class. Columns: the predicted one. %: of the row."
-        return section("Confusion matrix", markup.matrix(names, cells), note)
-    wrong = [(i, j) for (i, j), _ in counts.most_common() if i != j]
-    rows = [(names[i], names[j], f"{counts[i, j]:,}") for i, j in wrong[:CONFUSIONS]]
-    note = f"The most frequent of {len(wrong):,}, between {len(names):,} classes."
-    return section("Confusions", table(("true class", "predicted", "rows"), rows), note)
+def _of_classes(evaluation: Evaluation) -> dict[str, Any]:
+    asked = evaluation.predictions
+    names, count = asked.names, asked.confusion
+    with warnings.catch_warnings(action="ignore"):  # that many classes are no news
+        by_class = precision_recall_fscore_support(
+            asked.truth, asked.predicted, labels=range(len(names)), zero_division=nan
+        )
+    return {
+        "second": names[1] if evaluation.kind == BINARY else "",
+        "classes": list(zip(names, *by_class, strict=True)),
+        "count": count,
+        "confusions": [pair for pair, _ in count.most_common() if pair[0] != pair[1]],
+        "curves": charts.curves(evaluation),
+        "calibration": charts.calibration(evaluation),
+        "ticks": charts.ticks((0, 1)),
+    }
 
 
-def _errors(evaluation: Evaluation) -> str:
-    """Show how large the errors are, of those that are finite."""
-    asked, shares = evaluation.predictions, (0.5, 0.9, 0.95, 1)
-    with np.errstate(all="ignore"):
-        off = np.abs(asked.truth - asked.predicted)
+def _of_numbers(evaluation: Evaluation) -> dict[str, Any]:
+    truth, shares = evaluation.predictions.truth, (0.5, 0.9, 0.95, 1.0)
+    off = np.abs(truth - evaluation.predictions.predicted)
     off = off[np.isfinite(off)]
-    if not len(off):
-        return ""
-    sizes = np.quantile(off, shares)
-    rows = [(f"{s:.0%}", number(size)) for s, size in zip(shares, sizes, strict=True)]
-    return section("Errors", table(("of the rows", "are off by at most"), rows))
+    return {
+        "second": "",
+        "constant": float(truth.std()),
+        "sizes": [(s, np.quantile(off, s)) for s in shares] if len(off) else [],
+        "residuals": charts.residuals(evaluation),
+    }
 
 
-def _drawn(evaluation: Evaluation) -> str:
-    """Show curves of a classifier, of a regressor where its errors lie."""
-    if not figures.available():
-        return section("Figures", "", "There are none: matplotlib is not installed.")
-    draw = _residuals if evaluation.kind == REGRESSION else _curves
-    legend, *drawn = draw(evaluation) or [""]
-    return section("Figures", legend + markup.beside(*drawn)) if drawn else ""
+def _worst(asked: Predictions) -> pd.DataFrame:
+    """Give the rows that are most wrong, how wrong, and some of their values."""
+    name, told = "error", asked.predicted - asked.truth
+    order = -np.abs(told)
+    if asked.scores is not None:
+        known = asked.truth < asked.scores.shape[1]
+        given = asked.scores[np.arange(len(known)), np.where(known, asked.truth, 0)]
+        name, told = f"{asked.score} of true class", np.where(known, given, nan)
+        order = told
+    elif asked.labels:
+        name, told = "right", asked.predicted == asked.truth
+        order = told * 1.0
+    chosen = np.argsort(np.nan_to_num(order, nan=-np.inf), kind="stable")[:_WORST]
+    answers = asked.table().iloc[chosen, :3].assign(**{name: told[chosen]})
+    values = asked.frame.iloc[chosen, :_VALUES].set_axis(chosen)
+    table = pd.concat([answers, values], axis=1).astype(object)
+    return table.where(table.notna(), "missing").map(short)
 
 
-def _curves(evaluation: Evaluation) -> list[str]:
-    """Give a legend and two figures, of the second of two classes or the largest."""
-    asked = evaluation.predictions
-    rows = np.bincount(asked.truth, minlength=len(asked.labels))
-    largest = sorted(rows.argsort()[::-1][: len(figures.COLOURS)])
-    labels = [1] if evaluation.kind == BINARY else largest
-    found = {asked.names[i]: c for i in labels if (c := evaluation.curves(i))}
-    if not found:
-        return []
-    roc, pr = zip(*found.values(), strict=True)
-    roc_curve = figures.lines("False positive rate", "True positive rate", roc)
-    pr_curve = figures.lines("Recall", "Precision", pr)
-    return [
-        markup.legend(zip(figures.COLOURS, found, strict=False)),
-        markup.figure("ROC curve", roc_curve),
-        markup.figure("Precision and recall", pr_curve),
-    ]
-
-
-def _residuals(evaluation: Evaluation) -> list[str]:
-    """Give no legend, and two figures of rows whose numbers are not near infinity."""
-    asked = evaluation.predictions
-    size = np.maximum(np.abs(asked.truth), np.abs(asked.predicted))
-    drawable = np.flatnonzero(size < LARGEST)
-    if not len(drawable):
-        return []
-    chosen = np.random.default_rng(0).permutation(drawable)[:POINTS]
-    truth, predicted = asked.truth[chosen], asked.predicted[chosen]
-    points = figures.scatter("y", "Prediction", (truth, predicted))
-    errors = figures.histogram("y - prediction", "Rows", truth - predicted)
-    return ["", markup.figure("Predicted", points), markup.figure("Errors", errors)]
-
-
-def _importance(evaluation: Evaluation) -> str:
-    """Show which columns the model relies on."""
-    X = evaluation.predictions.X
-    found = importance.measure(evaluation.predictions, IMPORTANCE_SECONDS)
-    name = "rmse grows by" if evaluation.kind == REGRESSION else "accuracy falls by"
-    mean = {column: float(np.mean(harm)) for column, harm in found.harm.items()}
-    finite = (column for column in mean if isfinite(mean[column]))
-    worst = sorted(finite, key=lambda column: -mean[column])[:BARS]
-    rows = [(str(X.columns[c]), mean[c], number(mean[c])) for c in worst]
-    repeats = {len(harm) for harm in found.harm.values()} or {0}
-    note = (
-        f"The values of a column are shuffled among {found.rows} held-out rows, "
-        f"{' or '.join(map(str, sorted(repeats)))} times; the mean is given. "
-        f"{len(mean):,} of {X.shape[1]:,} columns were reached in the time for it, "
-        f"{IMPORTANCE_SECONDS:g} s; the first {len(rows)} are shown."
+def _importance(asked: Predictions) -> dict[str, Any]:
+    """Give mean and spread of what was measured, and the columns that were not."""
+    found, names = importance.measure(asked, IMPORTANCE_SECONDS), asked.frame.columns
+    rows = [(c, np.mean(harm), np.std(harm)) for c, harm in found.harm.items()]
+    rows = sorted((r for r in rows if isfinite(r[1] + r[2])), key=lambda r: -r[1])
+    columns, means, spreads = zip(*rows, strict=True) if rows else ((), (), ())
+    ends = np.transpose(
+        [
+            np.zeros(len(rows)),
+            means,
+            np.subtract(means, spreads),
+            np.add(means, spreads),
+        ]
     )
-    return section("Importance of columns", markup.bars(("column", name), rows), note)
-
-
-def _data(title: str, X: pd.DataFrame | None) -> str:
-    if X is None:
-        return ""
-    rows, size = summary.summarise(X)
-    return section(title, table(summary.HEAD, rows), size)
+    places = charts.place(ends, charts.span([*ends.ravel(), 0]))
+    return {
+        "rows": found.rows,
+        "repeats": sorted({len(harm) for harm in found.harm.values()}),
+        "seconds": IMPORTANCE_SECONDS,
+        "bars": list(zip(names[list(columns)], means, spreads, places, strict=True)),
+        "missing": [name for c, name in enumerate(names) if c not in columns],
+    }

@@ -21,7 +21,7 @@ import pandas as pd
 import runtime
 from runtime import data, evaluation
 from runtime.errors import ClientError, ModelError
-from runtime.evaluation import figures, report
+from runtime.evaluation import report
 from runtime.models import artifact
 from runtime.tabular.schema import Schema
 from runtime.training import environment, tuning
@@ -93,14 +93,14 @@ class Job(Environment, Generic[Declared]):
         self.metrics[name] = float(value)
         print(f"{name}={float(value):.6g};", flush=True)
 
-    def evaluate(
-        self, model: Any, X: pd.DataFrame, y: Any, training: pd.DataFrame | None = None
-    ) -> None:
+    def evaluate(self, model: Any, X: Any, y: Any, training: Any = None) -> None:
         """Measure a fitted estimator on rows that it has not seen, and show how good.
 
-        X is `(n_rows, n_features)`, y `(n_rows,)`. Prints metrics as `validation:NAME`,
-        and writes evaluation.json, predictions.csv and report.html, which describes the
-        X of `training` too, to `output_data_dir`. Raises: ClientError.
+        X is `(n_rows, n_features)`, a frame or an array, y `(n_rows,)`. Prints metrics
+        as `validation:NAME`, and writes evaluation.json, predictions.csv and
+        report.html to `output_data_dir`. `training` is what the model was fitted on,
+        (X, y) or X alone: the page measures it too, or describes it. Raises:
+        ClientError.
         """
         with self._state.step("evaluate"):
             found = evaluation.evaluate(model, X, y)
@@ -110,22 +110,22 @@ class Job(Environment, Generic[Declared]):
         if self.leader:  # the folders of all hosts become one archive (T-38)
             self._show(found, training)
 
-    def _show(
-        self, found: evaluation.Evaluation, training: pd.DataFrame | None
-    ) -> None:
+    def _show(self, found: evaluation.Evaluation, training: Any) -> None:
         """Write what an evaluation has found."""
         found.write(self.output_data_dir)
+        if not report.available():
+            print("there is no report.html: jinja2 is not installed")
+            return
         context = report.Context(
             title=self.name,
             hyperparameters=self.hyperparameters.model_dump(mode="json"),
             versions=artifact.versions(),
             seconds=self._state.seconds,
             training=training,
+            date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         )
         try:
             with self._state.step("report"):
-                if not figures.available():
-                    print("report.html has no figures: matplotlib is not installed")
                 report.write(self.output_data_dir / "report.html", found, context)
         except Exception:  # noqa: BLE001 -- a page is not worth a model
             traceback.print_exc()
