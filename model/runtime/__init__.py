@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runtime.data import split_target
+    from runtime.data.target import split_target
     from runtime.errors import BadInput, ClientError, Problem
     from runtime.models.artifact import load
     from runtime.tabular.rows import Rows
@@ -41,7 +41,7 @@ _HOMES = {
     "Rows": "runtime.tabular.rows",
     "load": "runtime.models.artifact",
     "run": "runtime.training.job",
-    "split_target": "runtime.data",
+    "split_target": "runtime.data.target",
 }
 
 
