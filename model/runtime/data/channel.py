@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,18 @@ from typing import Any
 import pandas as pd
 
 from runtime.data.options import ColumnOptions
-from runtime.data.readers import COMPRESSED, Columns, read_csv, read_jsonl, read_parquet
+from runtime.data.readers import (
+    COMPRESSED,
+    in_sequence,
+    read_csv,
+    read_jsonl,
+    read_parquet,
+)
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
 from runtime.tabular import cells
 
-_READERS: dict[str, Callable[..., Columns]] = {
+_READERS: dict[str, Callable[..., pd.DataFrame]] = {
     "CSV": read_csv,
     "Parquet": read_parquet,
     "JSON Lines": read_jsonl,
@@ -57,27 +64,26 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     form = _format(folder, files)
     declared = ColumnOptions(options, typed=form != "CSV")
     reader = partial(_READERS[form], options=declared)
-    tables = _read_files(files, reader)
-    _align(tables, fill=form == "JSON Lines")
-    columns = _concatenate(tables)
-    mixed = [n for n in columns if declared.dtype(n) is None and _is_mixed(columns[n])]
+    frames = _read_files(files, reader)
+    if form != "JSON Lines":  # in which an absent key is a missing cell
+        _refuse_other_columns(dict(zip(files, frames, strict=True)))
+    frame = _concatenate(frames)
+    names = [str(name) for name in frame]
+    mixed = [n for n in names if declared.dtype(n) is None and _is_mixed(frame[n])]
     if mixed and form != "CSV":
-        _refuse_types(mixed[0], _read_files(files, reader, mixed[:1]))
+        _refuse_types(mixed[0], dict(zip(files, frames, strict=True)))
     if mixed:
         as_text = partial(reader, as_text=mixed)
-        columns |= _concatenate(_read_files(files, as_text, mixed))
-    for name in columns:
-        columns[name] = _finish(columns[name], name, declared)
-    words = {
-        name: declared.na_values(name, text=values.dtype == "str")
-        for name, values in columns.items()
-    }
+        frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        finished = pool.map(_finish, (frame[n] for n in names), names, repeat(declared))
+        columns = dict(zip(names, finished, strict=True))
     frame = pd.DataFrame(columns, copy=False)
-    frame.attrs["missing"] = {
-        name: sorted(its_words)
-        for name, its_words in words.items()
-        if its_words != cells.MISSING
+    words = {
+        n: declared.na_values(n, text=v.dtype == "str") for n, v in columns.items()
     }
+    other = {name: sorted(its) for name, its in words.items() if its != cells.MISSING}
+    frame.attrs["missing"] = other
     return frame
 
 
@@ -123,55 +129,53 @@ def _format(folder: Path, files: dict[str, Path]) -> str:
 
 def _read_files(
     files: dict[str, Path],
-    reader: Callable[[Path], Columns],
-    names: list[str] | None = None,
-) -> dict[str, Columns]:
-    """Read files, some at a time; of their columns only `names`, if there are any.
+    reader: Callable[[Path], pd.DataFrame],
+    only: list[str] | None = None,
+) -> list[pd.DataFrame]:
+    """Read files, some at a time, or some of their columns.
 
     Raises: ClientError, which names the file.
     """
 
-    def read_one(name: str) -> Columns:
+    def read_one(name: str) -> pd.DataFrame:
         try:
-            columns = reader(files[name])
+            frame = reader(files[name])
         except Exception as exc:
             message = f"cannot read {name}: {exc}".strip()
             raise ClientError(message) from exc
-        return {n: v for n, v in columns.items() if names is None or n in names}
+        return frame[only] if only else frame
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(cpu_count()) as pool:
+    # Of other files pandas and Arrow read one with all CPUs.
+    threads = cpu_count() if any(map(in_sequence, files.values())) else 1
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `_is_mixed`
-        return dict(zip(files, pool.map(read_one, files), strict=True))
+        return [*pool.map(read_one, files)]
 
 
-def _align(tables: dict[str, Columns], *, fill: bool) -> None:
-    """Refuse files with different columns, or fill up those that a file lacks."""
-    names = dict.fromkeys(name for columns in tables.values() for name in columns)
-    first, expected = next(iter(tables.items()))
-    for file, columns in tables.items():
-        if fill:
-            absent = pd.Series(nan, next(iter(columns.values())).index)
-            tables[file] = {name: columns.get(name, absent) for name in names}
-        elif list(columns) != list(expected):
+def _refuse_other_columns(frames: dict[str, pd.DataFrame]) -> None:
+    first, expected = next(iter(frames.items()))
+    for file, frame in frames.items():
+        if not frame.columns.equals(expected.columns):
             message = (
-                f"{file} has the columns {', '.join(columns)}, "
-                f"but {first} has {', '.join(expected)}"
+                f"{file} has the columns {', '.join(frame.columns)}, "
+                f"but {first} has {', '.join(expected.columns)}"
             )
             raise ClientError(message)
 
 
-def _concatenate(tables: dict[str, Columns]) -> Columns:
-    """Join the columns of all files, which are freed on the way."""
-    columns = {}
-    for name in [*next(iter(tables.values()))]:
-        parts = [table.pop(name) for table in tables.values()]
-        parts = [part for part in parts if len(part)] or parts[:1]
-        kinds = {part.dtype.kind for part in parts}
-        if len(kinds) > 1 and not kinds <= {*"iuf"}:  # to pandas true and 2 are [1, 2]
-            parts = [part.astype("object") for part in parts]
-        columns[name] = pd.concat(parts, ignore_index=True) if parts[1:] else parts[0]
-    return columns
+def _concatenate(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Join the rows of all files; what has no common type becomes objects."""
+    frames = [frame for frame in frames if len(frame)] or frames[:1]
+    kinds: dict[Any, set[str]] = {}
+    for frame in frames:
+        for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+            kinds.setdefault(name, set()).add(dtype.kind)
+    # To pandas true and 2 are 1 and 2.
+    unlike = [n for n, held in kinds.items() if len(held) > 1 and not held <= {*"iuf"}]
+    if unlike:
+        frames = [f.astype({n: "object" for n in unlike if n in f}) for f in frames]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _is_mixed(values: "pd.Series[Any]") -> bool:
@@ -181,13 +185,12 @@ def _is_mixed(values: "pd.Series[Any]") -> bool:
     return values.dtype == "object" and inferred(values, skipna=True) not in alike
 
 
-def _refuse_types(name: str, tables: dict[str, Columns]) -> None:
+def _refuse_types(name: str, frames: dict[str, pd.DataFrame]) -> None:
     """Refuse that types meet in a format in which cells have types."""
     held: dict[str, str] = {}
-    for file, columns in tables.items():
-        values = columns.get(name, pd.Series(dtype="float64"))
-        if values.notna().any():
-            kind = pd.api.types.infer_dtype(values, skipna=True)
+    for file, frame in frames.items():
+        if name in frame and frame[name].notna().any():
+            kind = pd.api.types.infer_dtype(frame[name], skipna=True)
             held.setdefault(_KINDS.get(kind, "numbers"), file)
     seen = ", ".join(f"{kind} in {file}" for kind, file in held.items())
     message = (

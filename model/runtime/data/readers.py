@@ -9,7 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from itertools import islice
 from math import nan
@@ -29,7 +29,6 @@ try:
 except ImportError:  # without it the image is smaller, and reads CSV alone
     pa = None
 
-Columns = dict[str, "pd.Series[Any]"]
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _BLOCK = 2**22  # bytes
 _REMOTE = ("fuse", "nfs", "lustre")  # FastFile (T-28), EFS, FSx (T-27)
@@ -38,14 +37,17 @@ _JSON_TYPES = {bool: "true and false", int: "numbers", float: "numbers", str: "t
 
 def read_csv(
     file: Path, options: ColumnOptions, as_text: Collection[str] = ()
-) -> Columns:
+) -> pd.DataFrame:
     """Read a CSV file; pandas uses all CPUs for a large one that lies on a disk.
 
     Raises: what is wrong, with the line of a row that is longer or shorter.
     """
     try:
-        with _source(file) as source:
-            frame = pd.read_csv(source, **_keywords(file, options, as_text))
+        # pandas reads what has a path in several places at once.
+        with opened(file) if in_sequence(file) else nullcontext(file) as source:
+            frame: pd.DataFrame = pd.read_csv(
+                source, **_keywords(file, options, as_text)
+            )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as exc:
         if "EOF inside string" not in str(exc):
             _refuse_ragged(file, options)
@@ -53,10 +55,11 @@ def read_csv(
     if file.is_file():  # a pipe has no second time
         short = _may_be_short(file, frame, options)
         _refuse_ragged(file, options, None if short else 2)
-    return {str(label): values for label, values in frame.items()}
+    frame.columns = pd.Index([str(label) for label in frame])
+    return frame
 
 
-def read_parquet(file: Path, options: ColumnOptions) -> Columns:
+def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
     """Read a Parquet file. Raises: ValueError for a type that no request can spell."""
     _require_pyarrow(options)
     with parquet.ParquetFile(file) as table:
@@ -66,10 +69,10 @@ def read_parquet(file: Path, options: ColumnOptions) -> Columns:
             message = f"columns have the same name: {', '.join(names)}"
             raise ValueError(message)
         read = table.read(columns=names)
-    return {n: _column(read.column(n), n, options) for n in names}
+    return _frame(read, options)
 
 
-def read_jsonl(file: Path, options: ColumnOptions) -> Columns:
+def read_jsonl(file: Path, options: ColumnOptions) -> pd.DataFrame:
     """Read JSON Lines, an object a line; a key that one lacks is a missing cell.
 
     Raises: ValueError, which names the line.
@@ -79,14 +82,20 @@ def read_jsonl(file: Path, options: ColumnOptions) -> Columns:
         content = stream.read()
     try:
         table = _arrow_table(content)
-        columns = {n: _column(table.column(n), n, options) for n in table.column_names}
+        frame = _frame(table, options)
     except ValueError as exc:
         raise ValueError(_explain(content) or str(exc)) from exc
-    for name in filter(options.is_text, columns):
+    for name in filter(options.is_text, table.column_names):
         if pa.types.is_floating(table.column(name).type):  # to Arrow 5 is 5.0
             lines = filter(bytes.strip, content.splitlines())
-            columns[name] = _texts([json.loads(line).get(name) for line in lines])
-    return columns
+            frame[name] = _texts([json.loads(line).get(name) for line in lines])
+    return frame
+
+
+def in_sequence(file: Path) -> bool:
+    """Say whether a file can be read, or is read best, from its beginning on."""
+    packed = file.suffix.lower() in COMPRESSED
+    return packed or not file.is_file() or is_remote(file.parent.resolve())
 
 
 @contextmanager
@@ -111,17 +120,10 @@ def is_remote(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
     return kinds[nearest].startswith(_REMOTE)
 
 
-def _source(file: Path) -> AbstractContextManager[Any]:
-    """Give pandas a path, which it may read in several places at once, or a stream."""
-    packed = file.suffix.lower() in COMPRESSED
-    in_sequence = packed or not file.is_file() or is_remote(file.parent.resolve())
-    return opened(file) if in_sequence else nullcontext(file)
-
-
 def _keywords(
     file: Path, options: ColumnOptions, as_text: Collection[str]
 ) -> dict[str, Any]:
-    """Give the keywords of `pandas.read_csv`; of columns by their labels in the file."""
+    """Give the keywords of `pandas.read_csv`; of columns by their labels there."""
     keywords = {
         "index_col": False,  # else a row longer than the header moves every column
         "keep_default_na": False,
@@ -203,20 +205,26 @@ def _require_pyarrow(options: ColumnOptions) -> None:
         raise ValueError(message)
 
 
-def _column(values: Any, name: str, options: ColumnOptions) -> "pd.Series[Any]":
-    """Make a column of Arrow's."""
+def _frame(table: Any, options: ColumnOptions) -> pd.DataFrame:
+    plain = {n: _plain(table.column(n), n) for n in table.column_names}
+    frame: pd.DataFrame = pa.table(plain).to_pandas(split_blocks=True)
+    for name in filter(options.is_text, plain):
+        frame[name] = _texts(plain[name].to_pylist())
+    return frame
+
+
+def _plain(values: Any, name: str) -> Any:
+    """Give a column of Arrow's one of the few types that stand for the others."""
     given = values.type
     if pa.types.is_dictionary(given):
-        return _column(values.cast(given.value_type), name, options)
+        return _plain(values.cast(given.value_type), name)
     kind = arrow_type(given)
     if kind is None:
         message = f"column {name!r} has the type {given}: write numbers or text"
         raise ValueError(message)
     if pa.types.is_decimal(given):
         values = values.cast(pa.string())  # of its digits a float is rounded once
-    values = values.cast(kind, safe=False)  # all are wider, uint64 is rounded
-    column: pd.Series[Any] = values.to_pandas()
-    return _texts(values.to_pylist()) if options.is_text(name) else column
+    return values.cast(kind, safe=False)  # all are wider, uint64 is rounded
 
 
 def _texts(values: list[Any]) -> "pd.Series[Any]":
