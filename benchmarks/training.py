@@ -35,7 +35,10 @@ import pandas as pd
 from runtime import data
 folder = Path(sys.argv[1])
 files = sorted(folder.iterdir())
-read_file = pd.read_parquet if files[0].suffix == ".parquet" else pd.read_csv
+read_file = {
+    ".parquet": pd.read_parquet,
+    ".jsonl": lambda file: pd.read_json(file, lines=True, precise_float=True),
+}.get(files[0].suffix, pd.read_csv)
 start = time.perf_counter()
 frame = {expression}
 seconds = time.perf_counter() - start
@@ -96,6 +99,12 @@ def channels(folder: Path) -> dict[str, Path]:
         "d.gz", lambda file: file.write_bytes(gzip.compress(large.read_bytes(), 1))
     )
     typed = write("e.parquet", rows.to_parquet)
+    lines = write(
+        "f.jsonl",
+        lambda file: rows.to_json(
+            file, orient="records", lines=True, double_precision=15
+        ),
+    )
     return {
         "CSV, 4 files": copies("large", large, 4),
         "CSV, 1 file": copies("one", large, 1),
@@ -103,6 +112,7 @@ def channels(folder: Path) -> dict[str, Path]:
         "CSV.gz, 2 files": copies("packed", packed, 2),
         "CSV, wide text": copies("text", text, 4),
         "Parquet, 4 files": copies("typed", typed, 4),
+        "JSON Lines, 2 files": copies("lines", lines, 2),
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runtime.data import split_target
+    from runtime.data.target import split_target
     from runtime.errors import BadInput, ClientError, Problem
     from runtime.models.engine import load
     from runtime.tabular.rows import Rows
@@ -40,7 +40,7 @@ _HOMES = {
     "Rows": "runtime.tabular.rows",
     "load": "runtime.models.engine",
     "run": "runtime.training.runner",
-    "split_target": "runtime.data",
+    "split_target": "runtime.data.target",
 }
 
 

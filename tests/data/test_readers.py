@@ -25,10 +25,12 @@ from pyarrow import parquet
 
 from harness import ROOT, table_of
 from runtime import data, formats
-from runtime.data.readers import LARGE, is_remote
+from runtime.data.readers import is_remote
 from runtime.errors import ClientError
 from runtime.tabular import cells
 from runtime.tabular.schema import Schema
+
+LARGE = 2**23  # bytes of a file that pandas reads in several places at once
 
 # Each of them is a trap for one of the parsers that may read it.
 SPELT = [
@@ -348,10 +350,14 @@ def test_without_a_header_a_column_is_declared_by_its_number(channel: Path) -> N
         assert frame.to_dict("list") == {"0": ["01"], "1": [1]}
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 @pytest.mark.parametrize("dtype", ["float32", "Int64", "uint8", "bool"])
-def test_a_declared_type_is_the_type_of_all_files(channel: Path, dtype: str) -> None:
-    put(channel / "a.csv", [["1", "x"]])
-    (channel / "b.jsonl").write_text('{"c0": 0, "c1": "y"}\n')
+def test_a_declared_type_is_the_type_of_all_files(
+    channel: Path, dtype: str, suffix: str
+) -> None:
+    for file, cell in (("a", 1), ("b", 0)):
+        text = {".csv": f"c0\n{cell}\n", ".jsonl": f'{{"c0": {cell}}}\n'}[suffix]
+        (channel / f"{file}{suffix}").write_text(text)
     values = data.read(channel, dtype={"c0": dtype})["c0"]
     assert values.dtype == dtype
     assert values.tolist() == [1, 0]
@@ -410,14 +416,20 @@ def test_a_number_for_missing_counts_by_its_value_at_serving_too(
         assert_frame_equal(served, X)
 
 
-@pytest.mark.parametrize("name", ["b.csv", "b.jsonl"])
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.csv": "a\n05\n6\n", "b.csv": "a\n5\n7\n"},
+        {"a.jsonl": '{"a": 5}\n{"a": 6}\n', "b.jsonl": '{"a": 5.0}\n{"a": 7}\n'},
+    ],
+    ids=["CSV", "JSON Lines"],
+)
 def test_a_number_for_missing_is_missing_in_every_file(
-    channel: Path, name: str
+    channel: Path, files: dict[str, str]
 ) -> None:
     """By itself pandas finds 05 among -999 and 5, but not in a file without 5."""
-    put(channel / "a.csv", [["05"], ["6"]], ["a"])
-    text = {"b.csv": "a\n5\n7\n", "b.jsonl": '{"a": 5}\n{"a": 7}\n'}[name]
-    (channel / name).write_text(text)
+    for name, text in files.items():
+        (channel / name).write_text(text)
     for dtype in (None, "float32"):
         frame = data.read(channel, na_values=[5, -999], dtype=dtype)
         assert frame["a"].isna().tolist() == [True, False, True, False]
@@ -534,18 +546,27 @@ def test_a_last_cell_may_be_missing_in_every_row(channel: Path) -> None:
     assert len(frame) == 3
 
 
-def test_csv_and_json_lines_are_read_once_and_in_sequence(channel: Path) -> None:
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"a.csv": "a,b\n1,2\n", "b.csv": "a,b\n3,4\n"},
+        {"a.jsonl": '{"a": 1, "b": 2}', "b.jsonl": '{"a": 3, "b": 4}'},
+    ],
+    ids=["CSV", "JSON Lines"],
+)
+def test_csv_and_json_lines_are_read_once_and_in_sequence(
+    channel: Path, texts: dict[str, str]
+) -> None:
     """T-28: a pipe has no second time, and no place to go back to."""
     program = (
         "import sys, threading; from pathlib import Path; from runtime import data\n"
         "folder = Path(sys.argv[1])\n"
-        "texts = {'a.csv': 'a,b\\n1,2\\n', 'b.jsonl': '{\"a\": 3, \"b\": 4}'}\n"
-        "for name, text in texts.items():\n"
+        f"for name, text in {texts}.items():\n"
         "    write = lambda f=folder / name, t=text: f.write_text(t)\n"
         "    threading.Thread(target=write, daemon=True).start()\n"
         "assert data.read(folder).to_numpy().tolist() == [[1, 2], [3, 4]]\n"
     )
-    for name in ("a.csv", "b.jsonl"):
+    for name in texts:
         os.mkfifo(channel / name)
     subprocess.run(
         [sys.executable, "-c", program, str(channel)],
@@ -555,11 +576,17 @@ def test_csv_and_json_lines_are_read_once_and_in_sequence(channel: Path) -> None
     )
 
 
-def test_nothing_is_written_beside_the_data(channel: Path) -> None:
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_nothing_is_written_beside_the_data(channel: Path, suffix: str) -> None:
     """T-28, X-39."""
-    put(channel / "a.csv", [["1", "x"]])
-    (channel / "b.csv.gz").write_bytes(gzip.compress(b"c0,c1\nx,2\n"))
-    put_arrow(channel / "c.parquet", c0=["y"], c1=["z"])
+    rows = pd.DataFrame({"c0": ["1"], "c1": ["x"]})
+    if suffix == ".csv":
+        put(channel / "a.csv", [["1", "x"]])
+        (channel / "b.csv.gz").write_bytes(gzip.compress(b"c0,c1\nx,2\n"))
+    elif suffix == ".parquet":
+        rows.to_parquet(channel / "a.parquet")
+    else:
+        rows.to_json(channel / "a.jsonl", orient="records", lines=True)
     before = {file: file.stat() for file in (channel, *channel.iterdir())}
     data.read(channel)
     after = {file: file.stat() for file in (channel, *channel.iterdir())}
@@ -637,6 +664,84 @@ def test_json_lines_keep_their_types_and_may_have_keys_in_any_order(
     assert missing(frame) == {"zip": [""], "day": [""]}
 
 
+def test_a_key_that_a_json_object_lacks_is_a_missing_cell(channel: Path) -> None:
+    """In a line, and in all lines of a file: so Spark and others write null."""
+    (channel / "a.jsonl").write_text('{"a": 1}\n{"b": "x", "a": 2}\n')
+    (channel / "b.jsonl").write_text('{"b": "y"}\n{}\n')
+    frame = data.read(channel)
+    assert described(frame["a"]) == ("float64", [1, 2, None, None])
+    assert described(frame["b"]) == ("str", [None, "x", "y", None])
+
+
+@pytest.mark.parametrize(
+    "cells_of_column",
+    [
+        ["2024-01-05", "2024-01-06T10:00:00Z"],
+        [None, "2024-01-05 10:00"],
+        ["2024-01-05", ""],
+        ["2024-01-05T10:00:00.5", "x"],
+    ],
+    ids=str,
+)
+def test_dates_of_json_lines_are_text_as_they_are_written(
+    channel: Path, cells_of_column: list[str | None]
+) -> None:
+    """Arrow would make timestamps of them, and write them in its own way."""
+    records = [{"n": 1, "day": cell, "x": "y"} for cell in cells_of_column]
+    (channel / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
+    frame = data.read(channel)
+    assert list(frame) == ["n", "day", "x"]
+    assert described(frame["day"]) == ("str", [c or None for c in cells_of_column])
+
+
+def test_numbers_of_json_lines_beyond_64_bits_are_floats(channel: Path) -> None:
+    (channel / "a.jsonl").write_text(f'{{"a": {2**63 - 1}, "b": {2**63}, "c": -1}}\n')
+    (channel / "b.jsonl").write_text(f'{{"a": 0, "b": 1, "c": {10**30}}}\n')
+    frame = data.read(channel)
+    assert described(frame["a"]) == ("int64", [2**63 - 1, 0])
+    assert described(frame["b"]) == ("float64", [2.0**63, 1])
+    assert described(frame["c"]) == ("float64", [-1, 1e30])
+
+
+def test_a_line_of_json_may_be_longer_than_a_block(channel: Path) -> None:
+    lines = ['{"a": "x"}', json.dumps({"a": "y" * LARGE}), '{"a": "z"}']
+    (channel / "a.jsonl").write_text("\n".join(lines))
+    assert data.read(channel)["a"].str.len().tolist() == [1, LARGE, 1]
+
+
+JSON_COLUMN = st.one_of(
+    st.just(st.text(st.characters(exclude_categories=["Cs"]), max_size=9)),
+    st.just(st.dates().map(str)),
+    st.just(st.datetimes().map(str)),
+    st.just(st.integers(-(2**63), 2**63 - 1)),
+    st.just(st.floats(allow_nan=False, allow_infinity=False)),
+    st.just(st.booleans()),
+)
+
+
+@given(st.lists(JSON_COLUMN, min_size=1, max_size=3), st.data())
+@settings(deadline=None)
+def test_json_lines_are_read_as_pythons_json_reads_them(
+    tmp_path_factory: pytest.TempPathFactory, columns: list[Any], drawn: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("lines")
+    row = st.tuples(*(column | st.none() for column in columns))
+    rows = drawn.draw(st.lists(row, min_size=1, max_size=6))
+    records = [{f"c{n}": cell for n, cell in enumerate(cells)} for cells in rows]
+    lines = [json.dumps(r, ensure_ascii=drawn.draw(st.booleans())) for r in records]
+    (folder / "a.jsonl").write_text("\n".join(lines), "utf-8")
+    frame = data.read(folder)
+    assert list(frame) == list(records[0])
+    for name in frame:
+        cells_of_column = [record[str(name)] for record in records]
+        read = [None if pd.isna(cell) else cell for cell in frame[name].tolist()]
+        if frame[name].dtype == "float64":  # so are integers if cells are missing
+            cells_of_column = [
+                None if c is None or c == "" else float(c) for c in cells_of_column
+            ]
+        assert read == [None if c == "" else c for c in cells_of_column]
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonlines", "a.ndjson", "A.JSONL"])
 def test_json_lines_are_known_by_their_suffix(channel: Path, name: str) -> None:
     (channel / name).write_text('{"a": 1}')
@@ -648,9 +753,15 @@ def test_json_lines_are_known_by_their_suffix(channel: Path, name: str) -> None:
     [
         ('{"a": 1}\n\n{"a": 1\n', "line 3 is not JSON: "),
         ('{"a": 1}\n[1]\n', "line 2 is not an object"),
-        ('{"a": 1}\n{"b": 1}\n', "line 2 has the keys b, expected a: write null"),
-        ('{"a": 1}\n{"a": 1, "b": 1}\n', "line 2 has the keys a, b, expected a"),
+        ('{"a": 1, "a": 2}\n', "Column(/a) was specified twice in row 0"),
+        ('{"a": 1e400}\n', "Number too big to be stored in double. in row 0"),
+        ('{"a": "\\ud800"}\n', "The surrogate pair in string is invalid. in row 0"),
         ('{"a": [1]}\n', "column 'a' holds lists or objects in line 1"),
+        ('{"b": 1}\n{"a": {}}\n', "column 'a' holds lists or objects in line 2"),
+        (
+            '{"a": "2024-01-05"}\n{"a": 1}\n',
+            "column 'a' holds text in line 1, numbers in line 2",
+        ),
         (
             '{"a": 1}\n{"a": "x"}\n',
             "column 'a' holds numbers in line 1, text in line 2",
@@ -753,10 +864,12 @@ def test_a_parquet_file_without_rows_changes_nothing(channel: Path) -> None:
     assert described(data.read(channel)["a"]) == ("int64", [1, 2])
 
 
-def test_parquet_without_pyarrow_is_refused_with_the_name_of_the_package(
-    channel: Path,
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_without_pyarrow_a_file_is_refused_with_the_name_of_the_package(
+    channel: Path, name: str
 ) -> None:
-    put_arrow(channel / "a.parquet", a=[1])
+    write = write_parquet if name == "a.parquet" else write_jsonl
+    write(channel / "a", 1)
     program = (
         "import sys; sys.modules['pyarrow'] = None; from pathlib import Path\n"
         "from runtime import data; data.read(Path(sys.argv[1]))"
@@ -768,52 +881,112 @@ def test_parquet_without_pyarrow_is_refused_with_the_name_of_the_package(
         text=True,
     )
     assert (
-        "ClientError: cannot read training/a.parquet: it needs the package pyarrow"
+        f"ClientError: cannot read training/{name}: it needs the package pyarrow"
         in failed.stderr
     )
 
 
-# --- several formats ----------------------------------------------------------------
+# --- types that meet in a channel, and formats --------------------------------------
 
 
-def test_formats_may_stand_side_by_side(channel: Path) -> None:
-    put(channel / "a.csv", [["1", "NA", "x"]], ["n", "text", "t"])
-    (channel / "b.jsonl").write_text('{"text": "NA", "t": "", "n": 2.5}')
-    put_arrow(channel / "c.parquet", n=[3], text=["NA"], t=["y"])
-    put(channel / "d.csv", [["4", "y", ""]], ["n", "text", "t"])
-    frame = data.read(channel)
-    assert described(frame["n"]) == ("float64", [1, 2.5, 3, 4])
-    assert described(frame["text"]) == ("str", [None, None, None, "y"])
-    assert described(frame["t"]) == ("str", ["x", None, "y", None])
-    assert missing(frame) == {}
-
-
-@pytest.mark.parametrize("text", ['{"a": 5}', '{"a": true}'])
-def test_text_that_meets_a_type_is_refused_with_column_and_files_and_cure(
-    channel: Path, text: str
+def test_several_formats_in_a_channel_are_refused_with_a_file_of_each(
+    channel: Path,
 ) -> None:
-    put(channel / "a.csv", [["x"]], ["a"])
-    (channel / "b.jsonl").write_text(text)
+    """Text, what is missing and who has types: no two formats agree in all of these."""
+    put(channel / "a.csv", [["1"]], ["a"])
+    put_arrow(fresh(channel, "sub") / "b.parquet", a=[1])
+    put(channel / "c.csv", [["1"]], ["a"])
+    assert refused(channel) == (
+        "channel 'training' has CSV (a.csv) and Parquet (sub/b.parquet): "
+        "keep one format in a channel"
+    )
+
+
+def write_jsonl(file: Path, *cells: Any) -> None:
+    file.with_suffix(".jsonl").write_text(
+        "".join(json.dumps({"a": cell}) + "\n" for cell in cells)
+    )
+
+
+def write_parquet(file: Path, *cells: Any) -> None:
+    put_arrow(file.with_suffix(".parquet"), a=[*cells])
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_parquet])
+@pytest.mark.parametrize(
+    ("cell", "kind"), [(5, "numbers"), (0.5, "numbers"), (True, "true and false")]
+)
+def test_text_that_meets_a_type_is_refused_with_column_and_files_and_cure(
+    channel: Path, write: Callable[..., None], cell: Any, kind: str
+) -> None:
+    for n, cell_of_file in enumerate((None, "x", cell)):
+        write(channel / f"{n}", cell_of_file)
     message = refused(channel)
-    assert "column 'a' holds text in training/a.csv, " in message
-    assert "training/b.jsonl" in message
+    assert "column 'a' holds text in training/1." in message
+    assert f", {kind} in training/2." in message
     assert "dtype={'a': 'str'}" in message
 
 
+@pytest.mark.parametrize("write", [write_jsonl, write_parquet])
+def test_true_and_false_that_meet_numbers_are_refused(
+    channel: Path, write: Callable[..., None]
+) -> None:
+    """To pandas true and 2 would be 1 and 2."""
+    write(channel / "a", *[True])
+    write(channel / "b", 2)
+    assert "column 'a' holds true and false in training/a." in refused(channel)
+
+
 def test_the_cure_is_one(channel: Path) -> None:
-    put(channel / "a.csv", [["x"], ["NA"]], ["a"])
-    (channel / "b.jsonl").write_text('{"a": 5}\n{"a": 1.50}\n{"a": null}')
-    put_arrow(channel / "c.parquet", a=[7])
+    write_jsonl(channel / "a", "x", "NA")
+    (channel / "b.jsonl").write_text('{"a": 5}\n{"a": 1.50}\n{"a": null}\n{}')
+    write_jsonl(channel / "c", 7)
+    write_jsonl(channel / "d", *[True, None])
     frame = data.read(channel, dtype={"a": "str"})
-    assert described(frame["a"]) == ("str", ["x", "NA", "5", "1.5", None, "7"])
+    assert described(frame["a"]) == (
+        "str",
+        ["x", "NA", "5", "1.5", None, None, "7", "True", None],
+    )
 
 
-def test_csv_numbers_that_meet_typed_text_are_text_as_they_are_written(
+def test_numbers_of_parquet_may_be_declared_as_text(channel: Path) -> None:
+    write_parquet(channel / "a", "x", "NA", "")
+    write_parquet(channel / "b", 5, None)
+    frame = data.read(channel, dtype={"a": "str"})
+    assert described(frame["a"]) == ("str", ["x", "NA", None, "5", None])
+
+
+@pytest.mark.parametrize("write", [write_jsonl, write_parquet])
+@pytest.mark.parametrize(
+    ("files", "dtype", "read"),
+    [
+        ([[1], [2.5]], "float64", [1, 2.5]),
+        ([[1], [None]], "float64", [1, None]),
+        ([[None], ["x"]], "str", [None, "x"]),
+        ([[True], [None]], "object", [True, None]),
+        ([[True, None], [False]], "object", [True, None, False]),
+        ([["01"], ["2"]], "str", ["01", "2"]),
+        ([[""], [None]], "float64", [None, None]),
+    ],
+    ids=str,
+)
+def test_files_with_types_make_the_column_that_one_file_would(
+    channel: Path,
+    write: Callable[..., None],
+    files: list[list[Any]],
+    dtype: str,
+    read: list[Any],
+) -> None:
+    for n, cells_of_file in enumerate(files):
+        write(channel / f"{n}", *cells_of_file)
+    assert described(data.read(channel)["a"]) == (dtype, read)
+
+
+def test_what_a_declared_type_cannot_hold_is_refused_with_the_column(
     channel: Path,
 ) -> None:
-    put(channel / "a.csv", [["01"]], ["a"])
-    (channel / "b.jsonl").write_text('{"a": "x"}')
-    assert data.read(channel)["a"].tolist() == ["01", "x"]
+    write_jsonl(channel / "a", 1, None)
+    assert refused(channel, dtype={"a": "int64"}).startswith("column 'a' is no int64: ")
 
 
 def test_an_option_for_csv_is_refused_for_other_formats(channel: Path) -> None:

@@ -1,170 +1,230 @@
-"""The files of a channel -> pieces of their columns, which agree with one another."""
+"""The files of a channel -> one DataFrame, whatever their number and order.
+
+pandas gives the columns of a file types of their own. What a column of the channel is,
+all of its cells say together, the same however the rows were divided among files:
+
+    nothing but missing cells    float64
+    true and false               bool; object if cells are missing
+    whole numbers                int64; float64 if cells are missing, or beyond int64
+    numbers                      float64
+    anything else                str, as it is written
+
+So a column of CSV that is numbers here and text there is read again, as text.
+"""
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import repeat
+from math import nan
 from pathlib import Path
-from threading import Semaphore
+from typing import Any
 
 import pandas as pd
 
-from runtime.data.columns import EMPTY, MIXED, TEXT, Piece, Plan
-from runtime.data.readers import COMPRESSED, Task, read_csv
-from runtime.data.records import read_jsonl, read_parquet
+from runtime.data.options import ColumnOptions
+from runtime.data.readers import (
+    COMPRESSED,
+    in_sequence,
+    read_csv,
+    read_jsonl,
+    read_parquet,
+)
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
-from runtime.tabular.cells import MISSING
+from runtime.tabular import cells
 
-FORMATS: dict[str, Callable[[Path, Plan], Iterator[Task]]] = {
-    **dict.fromkeys(("", ".csv", ".txt", ".data"), read_csv),  # part-00000 has none
-    **dict.fromkeys((".parquet", ".pq"), read_parquet),
-    **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), read_jsonl),
+_READERS: dict[str, Callable[..., pd.DataFrame]] = {
+    "CSV": read_csv,
+    "Parquet": read_parquet,
+    "JSON Lines": read_jsonl,
 }
+_FORMATS = {
+    **dict.fromkeys(("", ".csv", ".txt", ".data"), "CSV"),  # part-00000 has no suffix
+    **dict.fromkeys((".parquet", ".pq"), "Parquet"),
+    **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), "JSON Lines"),
+}
+_KINDS = {"string": "text", "boolean": "true and false"}
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file of a channel; its name is the one that the owner knows, channel/path."""
+def read(folder: Path, **options: Any) -> pd.DataFrame:
+    """Read all files of a channel, sub-folders too (T-27), sorted by path.
 
-    path: Path
-    name: str
-    reader: Callable[[Path, Plan], Iterator[Task]]
+    They are CSV, Parquet or JSON Lines. `options` are pandas' of `read_csv`:
+    `header=None` for files without a header line, whose columns are then "0", "1", ...;
+    `dtype={"zip": "str"}` for text as it is written.
 
-
-def files(folder: Path) -> list[File]:
-    """List the files of a channel by path. Raises: ClientError."""
-    found = [_file(path, folder) for path in sorted(_paths(folder))]
-    if not found:
-        message = f"channel {folder.name!r} is empty: no file in {folder}"
-        raise ClientError(message)
-    return found
-
-
-def default(of: list[File]) -> frozenset[str]:
-    """Give what text takes for missing: where all files have types, null does that."""
-    return MISSING if any(file.reader is read_csv for file in of) else EMPTY
-
-
-def pieces(of: list[File], plan: Plan) -> list[tuple[File, Piece]]:
-    """Read files in sequence, while other threads parse what was read.
-
-    Raises: ClientError for what cannot be read, and if columns do not agree.
+    Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
+    `cells.MISSING`, `attrs["missing"]` lists them by its name.
+    Raises: ClientError, which names the file, and the line or the column.
     """
-    threads = cpu_count()
-    room = Semaphore(2 * threads)  # for what was read and not yet parsed
+    files = _files(folder)
+    form = _format(folder, files)
+    declared = ColumnOptions(options, typed=form != "CSV")
+    reader = partial(_READERS[form], options=declared)
+    frames = _read_files(files, reader)
+    if form != "JSON Lines":  # in which an absent key is a missing cell
+        _refuse_other_columns(dict(zip(files, frames, strict=True)))
+    frame = _concatenate(frames)
+    names = [str(name) for name in frame]
+    mixed = [n for n in names if declared.dtype(n) is None and _is_mixed(frame[n])]
+    if mixed and form != "CSV":
+        _refuse_types(mixed[0], dict(zip(files, frames, strict=True)))
+    if mixed:
+        as_text = partial(reader, as_text=mixed)
+        frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        finished = pool.map(_finish, (frame[n] for n in names), names, repeat(declared))
+        columns = dict(zip(names, finished, strict=True))
+    frame = pd.DataFrame(columns, copy=False)
+    words = {
+        n: declared.na_values(n, text=v.dtype == "str") for n, v in columns.items()
+    }
+    other = {name: sorted(its) for name, its in words.items() if its != cells.MISSING}
+    frame.attrs["missing"] = other
+    return frame
 
-    def start(task: Task, pool: ThreadPoolExecutor) -> Future[Piece]:
-        room.acquire()
-        future = pool.submit(task)
-        future.add_done_callback(lambda _: room.release())
-        return future
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
-        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `mixed`
-        started = [(f, [start(task, pool) for task in _tasks(f, plan)]) for f in of]
-    parsed = [(f, p) for f, futures in started for p in _results(f, futures)]
-    _compare(parsed)
-    return parsed
+def _files(folder: Path) -> dict[str, Path]:
+    """List the files of a channel, by the names that the owner knows: channel/path.
 
-
-def mixed(parsed: list[tuple[File, Piece]], plan: Plan) -> frozenset[str]:
-    """Name the columns that are text because their cells have not one type.
-
-    Raises: ClientError where they are of a type in a file that has types.
+    Files and folders whose names begin with . or _ are not data (F-03).
     """
-    found = set()
-    for name in parsed[0][1]:
-        held: dict[tuple[str, bool], str] = {}
-        for file, piece in parsed:
-            if piece[name].kind:
-                held.setdefault(piece[name][1:], file.name)
-        kinds = {what for what, _ in held}
-        if (len(kinds) > 1 or MIXED in kinds) and plan.dtype(name) is None:
-            _refuse_types(name, held)
-            found.add(name)
-    return frozenset(found)
-
-
-def _refuse_types(name: str, held: dict[tuple[str, bool], str]) -> None:
-    """Refuse that text meets a type, in a file where cells have types."""
-    if any(what != TEXT and typed for what, typed in held):
-        seen = ", ".join(f"{what} in {file}" for (what, _), file in held.items())
-        message = (
-            f"column {name!r} holds {seen}: write it alike in all files, or have it "
-            f"read as text, dtype={{{name!r}: 'str'}}"
-        )
-        raise ClientError(message)
-
-
-def _paths(folder: Path) -> Iterator[Path]:
-    """List the files of a channel; names with . or _ in front are not data (F-03)."""
 
     def refuse(exc: OSError) -> None:
         message = f"cannot read the folder {exc.filename}: {exc.strerror}"
         raise ClientError(message) from exc
 
+    paths = []
     for place, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        for name in names:
-            if not name.startswith((".", "_")):
-                yield Path(place, name)
-
-
-def _file(path: Path, folder: Path) -> File:
-    name = str(path.relative_to(folder.parent))
-    suffixes = [s for s in map(str.lower, path.suffixes) if s not in COMPRESSED]
-    reader = FORMATS.get((suffixes or [""])[-1])
-    if reader is None:
-        message = (
-            f"{name} is not CSV, Parquet or JSON Lines: give it a name that ends in "
-            ".csv, .parquet or .jsonl"
-        )
+        paths += [Path(place, n) for n in names if not n.startswith((".", "_"))]
+    if not paths:
+        message = f"channel {folder.name!r} is empty: no file in {folder}"
         raise ClientError(message)
-    return File(path, name, reader)
+    return {str(path.relative_to(folder.parent)): path for path in sorted(paths)}
 
 
-def _tasks(file: File, plan: Plan) -> Iterator[Task]:
-    """Read on in a file; if that fails, the last task does."""
-    try:
-        if file.reader is not read_csv:
-            _refuse_options(plan)
-        yield from file.reader(file.path, plan)
-    except Exception as exc:  # noqa: BLE001 -- decompressors have errors of their own
-        failure = exc
-
-        def fail() -> Piece:
-            raise failure
-
-        yield fail
-
-
-def _refuse_options(plan: Plan) -> None:
-    for option in plan.options.keys() - {"header", "sep"}:
-        message = f"the option {option} is for CSV alone"
-        raise ValueError(message)
-
-
-def _results(file: File, futures: list[Future[Piece]]) -> Iterator[Piece]:
-    for future in futures:
-        try:
-            yield future.result()
-        except Exception as exc:
-            message = f"cannot read {file.name}: {exc}".strip()
-            raise ClientError(message) from exc
-
-
-def _compare(parsed: list[tuple[File, Piece]]) -> None:
-    """Refuse files with different columns; the keys of JSON have no order."""
-    first, expected = parsed[0][0], list(parsed[0][1])
-    for file, piece in parsed:
-        names = list(piece)
-        alike = file.reader is read_jsonl and set(names) == set(expected)
-        if names != expected and not alike:
+def _format(folder: Path, files: dict[str, Path]) -> str:
+    """Find the one format of all files. Raises: ClientError."""
+    examples: dict[str, Path] = {}
+    for name, path in files.items():
+        suffixes = [s for s in map(str.lower, path.suffixes) if s not in COMPRESSED]
+        form = _FORMATS.get((suffixes or [""])[-1])
+        if form is None:
             message = (
-                f"{file.name} has the columns {', '.join(names)}, "
-                f"but {first.name} has {', '.join(expected)}"
+                f"{name} is not CSV, Parquet or JSON Lines: give it a name that "
+                "ends in .csv, .parquet or .jsonl"
             )
             raise ClientError(message)
+        examples.setdefault(form, path.relative_to(folder))
+    if len(examples) > 1:
+        found = " and ".join(f"{form} ({path})" for form, path in examples.items())
+        message = f"channel {folder.name!r} has {found}: keep one format in a channel"
+        raise ClientError(message)
+    return next(iter(examples))
+
+
+def _read_files(
+    files: dict[str, Path],
+    reader: Callable[[Path], pd.DataFrame],
+    only: list[str] | None = None,
+) -> list[pd.DataFrame]:
+    """Read files, some at a time, or some of their columns.
+
+    Raises: ClientError, which names the file.
+    """
+
+    def read_one(name: str) -> pd.DataFrame:
+        try:
+            frame = reader(files[name])
+        except Exception as exc:
+            message = f"cannot read {name}: {exc}".strip()
+            raise ClientError(message) from exc
+        return frame[only] if only else frame
+
+    # Of other files pandas and Arrow read one with all CPUs.
+    threads = cpu_count() if any(map(in_sequence, files.values())) else 1
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `_is_mixed`
+        return [*pool.map(read_one, files)]
+
+
+def _refuse_other_columns(frames: dict[str, pd.DataFrame]) -> None:
+    first, expected = next(iter(frames.items()))
+    for file, frame in frames.items():
+        if not frame.columns.equals(expected.columns):
+            message = (
+                f"{file} has the columns {', '.join(frame.columns)}, "
+                f"but {first} has {', '.join(expected.columns)}"
+            )
+            raise ClientError(message)
+
+
+def _concatenate(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Join the rows of all files; what has no common type becomes objects."""
+    frames = [frame for frame in frames if len(frame)] or frames[:1]
+    kinds: dict[Any, set[str]] = {}
+    for frame in frames:
+        for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+            kinds.setdefault(name, set()).add(dtype.kind)
+    # To pandas true and 2 are 1 and 2.
+    unlike = [n for n, held in kinds.items() if len(held) > 1 and not held <= {*"iuf"}]
+    if unlike:
+        frames = [f.astype({n: "object" for n in unlike if n in f}) for f in frames]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _is_mixed(values: "pd.Series[Any]") -> bool:
+    """Say whether cells are of several kinds, or numbers too large for an array."""
+    alike = ("boolean", "string", "empty")
+    inferred = pd.api.types.infer_dtype
+    return values.dtype == "object" and inferred(values, skipna=True) not in alike
+
+
+def _refuse_types(name: str, frames: dict[str, pd.DataFrame]) -> None:
+    """Refuse that types meet in a format in which cells have types."""
+    held: dict[str, str] = {}
+    for file, frame in frames.items():
+        if name in frame and frame[name].notna().any():
+            kind = pd.api.types.infer_dtype(frame[name], skipna=True)
+            held.setdefault(_KINDS.get(kind, "numbers"), file)
+    seen = ", ".join(f"{kind} in {file}" for kind, file in held.items())
+    message = (
+        f"column {name!r} holds {seen}: write it alike in all files, or have it "
+        f"read as text, dtype={{{name!r}: 'str'}}"
+    )
+    raise ClientError(message)
+
+
+def _finish(
+    values: "pd.Series[Any]", name: str, declared: ColumnOptions
+) -> "pd.Series[Any]":
+    """Give a column its type, and make missing what the owner says is missing."""
+    dtype = declared.dtype(name)
+    if values.dtype == "object" and dtype is None:
+        values = values.where(values.notna(), nan).infer_objects()
+    if values.dtype.kind in "iuf":
+        values = _without(values, declared.na_numbers(name))
+    elif values.dtype == "str":  # behind a number beyond 64 bits pandas leaves some
+        values = _without(values, declared.na_values(name))
+    if dtype is not None:
+        try:
+            return values.astype(dtype)
+        except (TypeError, ValueError) as exc:
+            message = f"column {name!r} is no {dtype}: {exc}"
+            raise ClientError(message) from exc
+    if values.dtype == "uint64" or values.isna().all():
+        return values.astype("float64")
+    spelt = values.dtype == "str" and not declared.typed
+    if spelt and all(map(cells.is_number, values.dropna())):
+        return values.map(lambda v: float(cells.spelt(v)), "ignore").astype("float64")
+    return values
+
+
+def _without(values: "pd.Series[Any]", unwanted: Collection[Any]) -> "pd.Series[Any]":
+    found = values.isin([*unwanted]) if unwanted else None
+    return values if found is None or not found.any() else values.mask(found)

@@ -1,50 +1,108 @@
-"""One file of a channel -> pieces of its columns. This module reads CSV.
+"""One file of a channel -> its columns: one function a format.
 
-A reader gives tasks: asking for the next one reads on in the file, and calling one, in
-any thread, gives a piece.
+CSV spells its cells, and pandas says what they are; in Parquet and JSON Lines cells
+have types. A reader raises what is wrong with a file; channel.py adds the file's name.
 """
 
 import csv
 import io
+import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache, partial
 from itertools import islice
+from math import nan
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
 from pandas.io.common import get_handle  # type: ignore[import-not-found]  # no stub
 
-from runtime.data.columns import Piece, Plan, part
+from runtime.data.options import ColumnOptions
+from runtime.tabular.arrow_types import ROW_NUMBERS, arrow_type
 
 try:
-    from pyarrow import input_stream  # type: ignore[import-untyped]
-except ImportError:
-    input_stream = None
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import json as arrow_json
+    from pyarrow import parquet
+except ImportError:  # without it the image is smaller, and reads CSV alone
+    pa = None
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
-LARGE = 2**23  # bytes of a file for which all threads are worth their while
-_BLOCK = 2**20  # bytes
+_BLOCK = 2**22  # bytes
 _REMOTE = ("fuse", "nfs", "lustre")  # FastFile (T-28), EFS, FSx (T-27)
-Task = Callable[[], Piece]
+_JSON_TYPES = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
 
 
-def read_csv(file: Path, plan: Plan) -> Iterator[Task]:
-    """Read a CSV file: pandas uses all threads for a large one that lies on a disk."""
-    if not _in_sequence(file) and file.stat().st_size >= LARGE:
-        frame = _parse(file, plan)
-        yield lambda: _piece(frame, plan)
-    else:
-        yield lambda: _piece(_parse(file, plan), plan)
+def read_csv(
+    file: Path, options: ColumnOptions, as_text: Collection[str] = ()
+) -> pd.DataFrame:
+    """Read a CSV file; pandas uses all CPUs for a large one that lies on a disk.
+
+    Raises: what is wrong, with the line of a row that is longer or shorter.
+    """
+    try:
+        # pandas reads what has a path in several places at once.
+        with opened(file) if in_sequence(file) else nullcontext(file) as source:
+            frame: pd.DataFrame = pd.read_csv(
+                source, **_keywords(file, options, as_text)
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as exc:
+        if "EOF inside string" not in str(exc):
+            _refuse_ragged(file, options)
+        raise
+    if file.is_file():  # a pipe has no second time
+        short = _may_be_short(file, frame, options)
+        _refuse_ragged(file, options, None if short else 2)
+    frame.columns = pd.Index([str(label) for label in frame])
+    return frame
+
+
+def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
+    """Read a Parquet file. Raises: ValueError for a type that no request can spell."""
+    _require_pyarrow(options)
+    with parquet.ParquetFile(file) as table:
+        labels = table.schema_arrow.names
+        names = [n for n in labels if not ROW_NUMBERS.fullmatch(n)]
+        if len(set(names)) < len(names):
+            message = f"columns have the same name: {', '.join(names)}"
+            raise ValueError(message)
+        read = table.read(columns=names)
+    return _frame(read, options)
+
+
+def read_jsonl(file: Path, options: ColumnOptions) -> pd.DataFrame:
+    """Read JSON Lines, an object a line; a key that one lacks is a missing cell.
+
+    Raises: ValueError, which names the line.
+    """
+    _require_pyarrow(options)
+    with opened(file) as stream:
+        content = stream.read()
+    try:
+        table = _arrow_table(content)
+        frame = _frame(table, options)
+    except ValueError as exc:
+        raise ValueError(_explain(content) or str(exc)) from exc
+    for name in filter(options.is_text, table.column_names):
+        if pa.types.is_floating(table.column(name).type):  # to Arrow 5 is 5.0
+            lines = filter(bytes.strip, content.splitlines())
+            frame[name] = _texts([json.loads(line).get(name) for line in lines])
+    return frame
+
+
+def in_sequence(file: Path) -> bool:
+    """Say whether a file can be read, or is read best, from its beginning on."""
+    packed = file.suffix.lower() in COMPRESSED
+    return packed or not file.is_file() or is_remote(file.parent.resolve())
 
 
 @contextmanager
 def opened(file: Path) -> Iterator[IO[bytes]]:
     """Open a file to be read in sequence; undo the compression its suffix names."""
-    if file.suffix.lower() == ".zst" and input_stream:  # pandas wants a package
-        with input_stream(file, compression="zstd") as stream:
+    if file.suffix.lower() == ".zst" and pa:  # pandas wants another package
+        with pa.input_stream(file, compression="zstd") as stream:
             yield io.BufferedReader(stream)
     else:
         with get_handle(file, "rb", compression="infer", is_text=False) as handles:
@@ -62,79 +120,60 @@ def is_remote(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
     return kinds[nearest].startswith(_REMOTE)
 
 
-def _in_sequence(file: Path) -> bool:
-    """Say whether pandas has to take a file as a stream."""
-    packed = file.suffix.lower() in COMPRESSED
-    return packed or not file.is_file() or is_remote(file.parent.resolve())
-
-
-def _parse(file: Path, plan: Plan) -> pd.DataFrame:
-    """Parse a file. Raises: what is wrong, with the line of a row that is ragged."""
-    options = _options(file, plan)
-    try:
-        frame = _frame(file, options)
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as exc:
-        if "EOF inside string" not in str(exc):
-            _refuse_ragged(file, plan)
-        raise
-    if file.is_file():  # a pipe has no second time
-        n_rows = len(frame) + (options.get("header", 0) is not None)
-        short = "usecols" in options or (
-            frame.iloc[:, -1].isna().any()  # so pandas fills up a row that is shorter
-            and _separators(file, plan) != n_rows * (frame.shape[1] - 1)
-        )
-        _refuse_ragged(file, plan, None if short else 2)
-    return frame
-
-
-def _piece(frame: pd.DataFrame, plan: Plan) -> Piece:
-    columns = {str(label): values for label, values in frame.items()}
-    return {n: part(values, n, plan, typed=False) for n, values in columns.items()}
-
-
-def _options(file: Path, plan: Plan) -> dict[str, Any]:
-    """Give the options of `pandas.read_csv`; of columns by their labels in the file."""
-    options = {
+def _keywords(
+    file: Path, options: ColumnOptions, as_text: Collection[str]
+) -> dict[str, Any]:
+    """Give the keywords of `pandas.read_csv`; of columns by their labels there."""
+    keywords = {
         "index_col": False,  # else a row longer than the header moves every column
         "keep_default_na": False,
-        **plan.options,
-    }
-    if plan.uniform:
-        return options | {"na_values": sorted(plan.missing("")), "dtype": plan.type("")}
-    with opened(file) as stream:
-        few = plan.options | {"nrows": 0, "skipfooter": 0}
-        names = {label: str(label) for label in pd.read_csv(stream, **few)}
-    types = {label: plan.type(name) for label, name in names.items()}
-    return options | {
-        "na_values": {label: sorted(plan.missing(n)) for label, n in names.items()},
-        "dtype": {label: dtype for label, dtype in types.items() if dtype is not None},
+        **options.others,
     }
 
+    def dtype(name: str) -> Any:
+        return (
+            "str" if name in as_text or options.is_text(name) else options.dtype(name)
+        )
 
-def _frame(file: Path, options: dict[str, Any]) -> pd.DataFrame:
-    with _source(file) as source:
-        frame: pd.DataFrame = pd.read_csv(source, **options)
-    objects = frame.columns[frame.dtypes == "object"]
-    large = [n for n in objects if pd.api.types.infer_dtype(frame[n]) == "integer"]
-    if large:  # beyond 64 bits pandas asks Python, to which 1_000 is a number
-        options = options | {
-            "dtype": (options["dtype"] or {}) | dict.fromkeys(large, "str")
+    if not (as_text or options.by_column):
+        return keywords | {
+            "na_values": sorted(options.na_values("")),
+            "dtype": dtype(""),
         }
-        with _source(file) as source:
-            frame = pd.read_csv(source, **options)
-    return frame
+    with opened(file) as stream:
+        few = options.others | {"nrows": 0, "skipfooter": 0}
+        names = {label: str(label) for label in pd.read_csv(stream, **few)}
+    return keywords | {
+        "na_values": {
+            label: sorted(options.na_values(n)) for label, n in names.items()
+        },
+        "dtype": {
+            label: dtype(n) for label, n in names.items() if dtype(n) is not None
+        },
+    }
 
 
-def _source(file: Path) -> AbstractContextManager[Any]:
-    """Give pandas a path, which it may read in several places at once, or a stream."""
-    return opened(file) if _in_sequence(file) else nullcontext(file)
+def _may_be_short(file: Path, frame: pd.DataFrame, options: ColumnOptions) -> bool:
+    """Say whether pandas may have filled up a row: then its last cell is missing."""
+    if "usecols" in options.others:
+        return True
+    if not frame.iloc[:, -1].isna().any():
+        return False
+    sep = str(options.others.get("sep", ",")).encode()
+    n_rows = len(frame) + (options.others.get("header", 0) is not None)
+    with opened(file) as stream:
+        blocks = iter(partial(stream.read, _BLOCK), b"")
+        found = sum(nan if b'"' in block else block.count(sep) for block in blocks)
+    return found != n_rows * (frame.shape[1] - 1)
 
 
-def _refuse_ragged(file: Path, plan: Plan, n_rows: int | None = None) -> None:
+def _refuse_ragged(
+    file: Path, options: ColumnOptions, n_rows: int | None = None
+) -> None:
     """Raise ValueError for a row that is longer or shorter than the first."""
-    sep = plan.options.get("sep", ",")
-    others = plan.options.keys() - {"header", "sep", "names", "usecols", "decimal"}
-    if others or not isinstance(sep, str) or len(sep) > 1:
+    sep = options.others.get("sep", ",")
+    known = {"header", "sep", "names", "usecols", "decimal"}
+    if options.others.keys() - known or not isinstance(sep, str) or len(sep) > 1:
         return  # what a row is depends on the options
     with opened(file) as stream:
         rows = islice(_rows(stream, sep), n_rows)
@@ -143,18 +182,6 @@ def _refuse_ragged(file: Path, plan: Plan, n_rows: int | None = None) -> None:
             if len(row) != len(names):
                 message = f"line {line} has {len(row)} cells, line {start} {len(names)}"
                 raise ValueError(message)
-
-
-def _separators(file: Path, plan: Plan) -> int | None:
-    """Count the separators of a file in which nothing is quoted."""
-    sep = str(plan.options.get("sep", ",")).encode()
-    found = 0
-    with opened(file) as stream:
-        while block := stream.read(_BLOCK):
-            if b'"' in block:
-                return None
-            found += block.count(sep)
-    return found
 
 
 def _rows(stream: IO[bytes], sep: str) -> Iterator[tuple[int, list[str]]]:
@@ -167,3 +194,86 @@ def _rows(stream: IO[bytes], sep: str) -> Iterator[tuple[int, list[str]]]:
             if row and not (len(row) == 1 and row[0].isspace()):
                 yield line, row
             line = reader.line_num + 1
+
+
+def _require_pyarrow(options: ColumnOptions) -> None:
+    if pa is None:
+        message = "it needs the package pyarrow: add it to requirements.in"
+        raise ModuleNotFoundError(message)
+    for option in options.others.keys() - {"header", "sep"}:
+        message = f"the option {option} is for CSV alone"
+        raise ValueError(message)
+
+
+def _frame(table: Any, options: ColumnOptions) -> pd.DataFrame:
+    plain = {n: _plain(table.column(n), n) for n in table.column_names}
+    frame: pd.DataFrame = pa.table(plain).to_pandas(split_blocks=True)
+    for name in filter(options.is_text, plain):
+        frame[name] = _texts(plain[name].to_pylist())
+    return frame
+
+
+def _plain(values: Any, name: str) -> Any:
+    """Give a column of Arrow's one of the few types that stand for the others."""
+    given = values.type
+    if pa.types.is_dictionary(given):
+        return _plain(values.cast(given.value_type), name)
+    kind = arrow_type(given)
+    if kind is None:
+        message = f"column {name!r} has the type {given}: write numbers or text"
+        raise ValueError(message)
+    if pa.types.is_decimal(given):
+        values = values.cast(pa.string())  # of its digits a float is rounded once
+    return values.cast(kind, safe=False)  # all are wider, uint64 is rounded
+
+
+def _texts(values: list[Any]) -> "pd.Series[Any]":
+    return pd.Series(values, dtype="object").map(str, na_action="ignore").astype("str")
+
+
+def _arrow_table(content: bytes) -> Any:
+    """Read JSON Lines with Arrow, in blocks; a line may be longer than one."""
+    try:
+        return _text_of_dates(content, _BLOCK)
+    except ValueError:
+        return _text_of_dates(content, min(len(content) + 1, 2**31 - 1))
+
+
+def _text_of_dates(content: bytes, block: int) -> Any:
+    """Read JSON Lines; text that looks like dates stays as it is written."""
+    blocks = arrow_json.ReadOptions(block_size=block)
+    table = arrow_json.read_json(pa.BufferReader(content), blocks)
+    dates = [f.name for f in table.schema if pa.types.is_timestamp(f.type)]
+    if dates:
+        schema = pa.schema([(name, pa.string()) for name in dates])
+        only = arrow_json.ParseOptions(schema, unexpected_field_behavior="ignore")
+        text = arrow_json.read_json(pa.BufferReader(content), blocks, only)
+        for name in dates:
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, text.column(name))
+    table.validate(full=True)  # Arrow takes bytes for UTF-8 without a look
+    if not table.column_names:
+        message = "there is no object with keys in it"
+        raise ValueError(message)
+    return table
+
+
+def _explain(content: bytes) -> str | None:
+    """Say which line of JSON Lines is wrong."""
+    seen: dict[str, dict[str, int]] = {}
+    for number, line in enumerate(content.splitlines(), 1):
+        try:
+            record = json.loads(line) if line.strip() else {}
+        except ValueError as exc:
+            return f"line {number} is not JSON: {exc}"
+        if not isinstance(record, dict):
+            return f"line {number} is not an object"
+        for name, value in record.items():
+            what = _JSON_TYPES.get(type(value), "lists or objects")
+            held = seen.setdefault(name, {})
+            if value is not None:
+                held.setdefault(what, number)
+            if len(held) > 1 or "lists or objects" in held:
+                found = ", ".join(f"{what} in line {n}" for what, n in held.items())
+                return f"column {name!r} holds {found}: write one kind of cells"
+    return None if seen else "there is no object with keys in it"
