@@ -62,12 +62,12 @@ def named(**columns: list[Any]) -> Outputs:
 
 
 def write_npy(*slices: Outputs) -> Any:
-    (body,) = formats.encode(slices, NPY)
+    body = b"".join(formats.encode(slices, NPY))
     return np.load(io.BytesIO(body), allow_pickle=False)
 
 
 def write_parquet(*slices: Outputs) -> dict[str, list[Any]]:
-    (body,) = formats.encode(slices, PARQUET)
+    body = b"".join(formats.encode(slices, PARQUET))
     columns: dict[str, list[Any]] = parquet.read_table(io.BytesIO(body)).to_pydict()
     return columns
 

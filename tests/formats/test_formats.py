@@ -64,7 +64,7 @@ def named(**columns: list[Any]) -> Outputs:
 
 
 def encode(outputs: Outputs, media_type: str) -> bytes:
-    (chunk,) = formats.encode([outputs], media_type)
+    chunk = b"".join(formats.encode([outputs], media_type))
     return chunk
 
 

@@ -172,7 +172,7 @@ def test_an_answer_in_slices_is_the_answer_in_one(
         Outputs({name: v[a:b] for name, v in given.items()}, named=named)
         for a, b in pairwise(edges)
     ]
-    (whole,) = formats.encode([Outputs(given, named=named)], media_type)
+    whole = b"".join(formats.encode([Outputs(given, named=named)], media_type))
     assert b"".join(formats.encode(slices, media_type)) == whole
 
 

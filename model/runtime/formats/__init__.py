@@ -17,7 +17,7 @@ from runtime.errors import BadInput, UnsupportedType
 from runtime.formats import csv, json, text
 from runtime.formats.media_types import media_type, refuse_charset
 from runtime.tabular.cells import ABSENT
-from runtime.tabular.table import Layout, Outputs, Table, joined
+from runtime.tabular.table import Encoder, Layout, Outputs, Table, joined
 
 __all__ = [
     "ABSENT",
@@ -30,6 +30,7 @@ __all__ = [
     "PLAIN",
     "READ",
     "WRITTEN",
+    "Encoder",
     "Layout",
     "Outputs",
     "Table",
@@ -48,7 +49,7 @@ class Format:
     """
 
     decode: Callable[[IO[bytes], Layout], Iterator[Table]]
-    encode: Callable[[Iterable[Outputs]], Iterator[bytes]]
+    encode: Callable[[], Encoder]
 
 
 def _late(module: str) -> Format:
@@ -61,9 +62,9 @@ def _late(module: str) -> Format:
         tables: Iterator[Table] = import_module(module).decode(body, layout)
         return tables
 
-    def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
-        chunks: Iterator[bytes] = import_module(module).encode(slices)
-        return chunks
+    def encode() -> Encoder:
+        begun: Encoder = import_module(module).encode()
+        return begun
 
     return Format(decode, encode)
 
@@ -118,29 +119,17 @@ def encode(slices: Iterable[Outputs], media_type: str) -> Iterator[bytes]:
 
     Raises: NotAcceptable where the format cannot spell a value.
     """
-    return FORMATS[media_type].encode(slices)
-
-
-class Encoder:
-    """Writes an answer slice by slice."""
-
-    def __init__(self, media_type: str) -> None:
-        self._media_type = media_type
-        self._slices: list[Outputs] = []
-
-    def write(self, outputs: Outputs) -> bytes:
-        """Write the answer to a slice."""
-        self._slices.append(outputs)
-        return b""
-
-    def end(self) -> bytes:
-        """Write what follows the last slice."""
-        return b"".join(encode(iter(self._slices), self._media_type))
+    writer = encoder(media_type)
+    for outputs in slices:
+        yield writer.send(outputs)
+    yield writer.send(None)
 
 
 def encoder(media_type: str) -> Encoder:
-    """Give what writes an answer in one of FORMATS."""
-    return Encoder(media_type)
+    """Begin to write an answer in one of FORMATS, slice by slice."""
+    begun = FORMATS[media_type].encode()
+    next(begun)
+    return begun
 
 
 def _refuse_blank(body: IO[bytes]) -> None:

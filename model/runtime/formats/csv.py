@@ -13,7 +13,7 @@ from runtime.errors import BadInput, NotAcceptable
 from runtime.formats.csv_blocks import block_rows
 from runtime.formats.json import dumps
 from runtime.formats.text import LINE_LIMIT, ROWS_A_CALL, blocks, lines
-from runtime.tabular.table import Layout, Outputs, Table, rows_a_slice, sliced
+from runtime.tabular.table import Encoder, Layout, Table, rows_a_slice, sliced
 
 FEW_BYTES = 2**14  # up to which a body is read by row
 _BLOCK = 3 * 2**19  # bytes of a longer one that are read at once
@@ -34,13 +34,13 @@ def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
     return _tables(_records(lines(body, newline="")), layout)
 
 
-def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+def encode() -> Encoder:
     """Write a line a row, no header; lists are quoted JSON (F-11).
 
     A single unnamed output of lists, all of one length, has a cell for each item.
     """
-    spread = None
-    for outputs in slices:
+    spread, outputs = None, (yield b"")
+    while outputs is not None:
         columns = list(outputs.columns.values())
         if spread is None:
             spread = 0 if outputs.named else _common_length(columns[0])
@@ -51,7 +51,8 @@ def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
             rows = list(zip(*map(_cells, columns), strict=True))
             starts = range(0, len(rows), ROWS_A_CALL)
             text = "".join(_lines(rows[at : at + ROWS_A_CALL]) for at in starts)
-        yield text.encode(errors="replace")  # a lone surrogate
+        outputs = yield text.encode(errors="replace")  # a lone surrogate
+    yield b""
 
 
 def _tables(rows: Iterable[list[str]], layout: Layout) -> Iterator[Table]:

@@ -12,7 +12,7 @@ from typing import IO, Any
 from runtime.errors import BadInput, PayloadTooLarge
 from runtime.formats.json_rows import one_kind, refuse_kind
 from runtime.formats.text import ROWS_A_CALL, lines, not_utf_8
-from runtime.tabular.table import Layout, Outputs, Table, each, sliced
+from runtime.tabular.table import Encoder, Layout, Outputs, Table, each, sliced
 
 JSON_LIMIT = 2**25  # bytes: what is read at once, and takes up to twenty times the room
 _SHORT = 2**16  # bytes that one call reads
@@ -40,18 +40,16 @@ def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
     return _tables(value, layout.width)
 
 
-def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+def encode() -> Encoder:
     """Write `{"predictions": [...]}`: a value a row, or an object of outputs (F-09)."""
-    chunk, opening = b"", '{"predictions":['
-    for outputs in slices:
-        if chunk:
-            yield chunk
+    opening, outputs = '{"predictions":[', (yield b"")
+    while outputs is not None:
         rows = list(_rows(outputs) if len(outputs.columns) > 1 else _bare(outputs))
         starts = range(0, len(rows), ROWS_A_CALL)
         parts = (dumps(rows[at : at + ROWS_A_CALL])[1:-1] for at in starts)
-        chunk = (opening + ",".join(parts)).encode()
+        outputs = yield (opening + ",".join(parts)).encode()
         opening = ","
-    yield chunk + b"]}\n"
+    yield b"]}\n"
 
 
 def decode_lines(body: IO[bytes], layout: Layout) -> Iterator[Table]:
@@ -59,10 +57,13 @@ def decode_lines(body: IO[bytes], layout: Layout) -> Iterator[Table]:
     return sliced(one_kind(_values(lines(body, "\n")), layout.width))
 
 
-def encode_lines(slices: Iterable[Outputs]) -> Iterator[bytes]:
+def encode_lines() -> Encoder:
     """Write an object of outputs a line, also where there is only one (F-10)."""
-    for outputs in slices:
-        yield "".join(f"{dumps(row)}\n" for row in _rows(outputs)).encode()
+    outputs = yield b""
+    while outputs is not None:
+        lines_ = (f"{dumps(row)}\n" for row in _rows(outputs))
+        outputs = yield "".join(lines_).encode()
+    yield b""
 
 
 def dumps(value: Any) -> str:

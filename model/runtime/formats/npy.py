@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from math import nan, prod
@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 from runtime.errors import BadInput, NotAcceptable
 from runtime.tabular.table import (
     ByColumn,
+    Encoder,
     Layout,
     Outputs,
     Table,
@@ -36,8 +37,11 @@ def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 
     return _stored(body).tables()
 
 
-def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+def encode() -> Encoder:
     """Write `(n_rows,)` or `(n_rows, k)`; several outputs are fields with names."""
+    slices: list[Outputs] = []
+    while (outputs := (yield b"")) is not None:
+        slices.append(outputs)
     arrays = {name: _array(v) for name, v in collected(slices).items()}
     array, *others = arrays.values()
     if others:

@@ -1,7 +1,7 @@
 """`application/x-parquet`; imported at the first use, as pyarrow takes its time."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -12,6 +12,7 @@ from runtime.errors import BadInput, NotAcceptable, RequestError
 from runtime.tabular.arrow_types import ROW_NUMBERS, arrow_type
 from runtime.tabular.table import (
     ByColumn,
+    Encoder,
     Layout,
     Outputs,
     Table,
@@ -39,8 +40,11 @@ def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 
     return _tables(body, names, text)
 
 
-def encode(slices: Iterable[Outputs]) -> Iterator[bytes]:
+def encode() -> Encoder:
     """Write a column an output; lists are list columns."""
+    slices: list[Outputs] = []
+    while (outputs := (yield b"")) is not None:
+        slices.append(outputs)
     file = io.BytesIO()
     try:
         columns = {name: _array(values) for name, values in collected(slices).items()}

@@ -162,11 +162,11 @@ class _Prediction:
     ) -> _Slice | Table | None:
         """Write the answer to a slice, and read the next one, which may be none."""
         self._lap("queue")
-        self._content.append(encoder.write(found))
+        self._content.append(encoder.send(found))
         self._lap("encode")
         following = self._next()
         if following is None:
-            self._content.append(encoder.end())
+            self._content.append(encoder.send(None))
             self._lap("encode")
         return following
 

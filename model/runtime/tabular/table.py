@@ -1,6 +1,6 @@
 """What lies between a body and a model: rows as they were spelt, answers by column."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -166,6 +166,11 @@ class Outputs:
 
     columns: dict[str, list[Any]]
     named: bool
+
+
+# Writes an answer: it is begun with `next`, then `send` takes the outputs of a slice and
+# gives bytes, and at last takes None and gives what is left.
+Encoder = Generator[bytes, Outputs | None, None]
 
 
 def collected(slices: Iterable[Outputs]) -> dict[str, list[Any]]:
