@@ -377,6 +377,25 @@ def test_a_row_or_two_have_a_page(n: int) -> None:
         Page(report.page(found, context(training=X[:0])))
 
 
+def test_columns_twice_named_have_a_page() -> None:
+    rows = X.set_axis(["same", "same"], axis="columns")
+
+    class Sums:
+        def predict(self, rows: Any) -> Any:
+            return rows.sum(axis="columns").to_numpy()
+
+    page = Page(report.page(evaluate(Sums(), rows, NOISY), context(training=rows)))
+    assert page.text.count("same") == 2 + 2 + 2 + 2  # worst, importance, two tables
+
+
+def test_of_thousands_of_classes_the_page_stays_small() -> None:
+    y = np.arange(5000)
+    rows = pd.DataFrame({"said": y[::-1].astype(str)})
+    text = report.page(evaluate(Says(), rows, y.astype(str)), context())
+    assert "4,980 more, 980 of them here" in Page(text).text
+    assert len(text) < 1_000_000
+
+
 def test_a_summary_tells_what_a_column_holds() -> None:
     frame = pd.DataFrame(
         {

@@ -25,6 +25,7 @@ from runtime.evaluation.summary import short, summarise
 IMPORTANCE_SECONDS = 2.0
 TRAINING_ROWS = 10_000  # that the training score is measured on, at most
 SHOWN = 20  # classes, confusions and columns that are not folded away
+LISTED = 1000  # classes, and names of columns that were not measured, at most
 _WORST, _VALUES = 10, 12  # rows, and columns of each
 
 
@@ -84,6 +85,7 @@ def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
         "worst": _worst(asked),
         "tables": {title: summarise(frame) for title, frame in tables.items()},
         "SHOWN": SHOWN,
+        "LISTED": LISTED,
     }
 
 
