@@ -1,6 +1,6 @@
 """What one server has before it forks: every worker is handed the same object.
 
-It is made once, by `serve`. Nothing else of ours lives at the level of a module.
+`serve` makes it once. No module of ours holds what was read or measured at its import.
 """
 
 import mmap
