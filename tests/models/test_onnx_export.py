@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from runtime.models import onnx_export, onnx_session
 from runtime.models.equivalence import Different
-from runtime.models.onnx_export import exported
+from runtime.models.onnx_export import proved
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
@@ -39,7 +39,7 @@ def described(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
 def converted(model: Any, rows: pd.DataFrame) -> Any:
     """Give what answers in the place of a fitted model."""
     description = described(model, rows)
-    return onnx_session.load(exported(model, description, rows)[0], description)
+    return onnx_session.load(proved(model, description, rows)[0], description)
 
 
 def pets(n_rows: int = 300) -> tuple[pd.DataFrame, Any]:
@@ -110,14 +110,14 @@ def test_a_forest_that_treats_missing_values_otherwise_is_not_kept() -> None:
     with pytest.raises(
         Different, match=r"answers differ by 0\.\d+, for example to {.*nan"
     ):
-        exported(model, described(model, X), X)
+        proved(model, described(model, X), X)
 
 
 def test_numbers_that_are_one_in_float32_are_found() -> None:
     rows = pd.DataFrame({"a": [1e8 + 0.5, 1e8 + 1.5, 1e8 + 2.5, 1e8 + 3.5]})
     model = LinearRegression().fit(rows, range(4))
     with pytest.raises(Different, match="answers differ"):
-        exported(model, described(model, rows), rows)
+        proved(model, described(model, rows), rows)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_jumps_where_float32_rounds_is_refused(model: Any) -> None:
     """Rows that are near a border are too rare to be found by comparing."""
     model.fit(X, CANCER.target)
     with pytest.raises(Different, match="is not the same in float32"):
-        exported(model, described(model, X), X)
+        proved(model, described(model, X), X)
 
 
 def test_a_classifier_without_probabilities_has_none_here() -> None:
@@ -165,7 +165,7 @@ def test_small_targets_are_compared_by_their_range() -> None:
     assert np.allclose(converted(model, rows).predict(rows), y, rtol=1e-5, atol=0)
     raw = DecisionTreeRegressor(max_depth=3).fit(rows, y)
     with pytest.raises(Different, match="answers differ"):  # where a cell is missing
-        exported(raw, described(raw, rows), rows)
+        proved(raw, described(raw, rows), rows)
 
 
 def test_numbers_that_are_categories_are_not_kept() -> None:
@@ -174,7 +174,7 @@ def test_numbers_that_are_categories_are_not_kept() -> None:
     model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
     model.fit(rows, [0, 1, 1] * 10)
     with pytest.raises(Different, match="answers differ"):
-        exported(model, described(model, rows), rows)
+        proved(model, described(model, rows), rows)
 
 
 def test_text_that_spells_a_missing_value_is_none() -> None:
@@ -191,26 +191,26 @@ def test_integers_that_float32_rounds_are_found() -> None:
     rows = pd.DataFrame({"customer": [2**24, 2**24 + 1, 3, 4]})
     model = LinearRegression().fit(rows, [1.0, 2.0, 3.0, 4.0])
     with pytest.raises(Different, match="column 'customer' has integers beyond"):
-        exported(model, described(model, rows), rows)
+        proved(model, described(model, rows), rows)
 
 
 def test_trees_of_too_many_nodes_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_export, "MOST_NODES", 100)
     forest = RandomForestClassifier(20).fit(X, CANCER.target)
     with pytest.raises(Different, match=r"its trees have .* nodes, over 100"):
-        exported(make_pipeline(SimpleImputer(), forest), described(forest, X), X)
+        proved(make_pipeline(SimpleImputer(), forest), described(forest, X), X)
 
 
 def test_what_cannot_be_converted_says_so() -> None:
     model = HistGradientBoostingClassifier(max_iter=2).fit(X, CANCER.target)
     with pytest.raises(Exception, match="TreeEnsemble"):
-        exported(model, described(model, X), X)
+        proved(model, described(model, X), X)
 
 
 def test_a_column_that_the_model_needs_is_required_of_requests_too() -> None:
     """H-73: ONNX would answer a row without it."""
     model = LogisticRegression(max_iter=10_000).fit(X, CANCER.target)
-    _, required = exported(model, described(model, X), X)
+    _, required = proved(model, described(model, X), X)
     assert required == [*X]
 
 
@@ -219,4 +219,4 @@ def test_a_model_that_refuses_unseen_text_is_not_kept() -> None:
     strict = make_column_transformer((OneHotEncoder(), ["kind"]))
     model = make_pipeline(strict, LogisticRegression()).fit(rows, y)
     with pytest.raises(Different, match="it refuses what ONNX would answer"):
-        exported(model, described(model, rows), rows)
+        proved(model, described(model, rows), rows)

@@ -1,14 +1,13 @@
 """A job begins before the owner's files are imported: what fails there is told too."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness import Training, copy_program, environment, linux_only
+from harness import Training, copy_program, environment
 from runtime.training.stopping import STOPPED
 
 FEATURES = "import ctypes\nctypes.CDLL('libsgdnosuch2.so.1')\n"
@@ -31,6 +30,13 @@ LIBRARY = [
         "perhaps libsgdnosuch2-1, to APT_PACKAGES in the Dockerfile"
     ),
 ]
+WAIT = "threading.Event().wait()"
+EARLY = """
+import time
+print("early", flush=True)
+while not Path("{gate}").exists():
+    time.sleep(0.01)
+"""
 HEAD = "from pydantic import BaseModel\nfrom runtime import run\n"
 JOB = f"""{HEAD}
 class Hyperparameters(BaseModel):
@@ -99,25 +105,33 @@ def test_a_stop_while_the_owners_files_are_imported_is_told(
     assert not list((used / "model").iterdir())
 
 
-@linux_only
 def test_a_stop_before_the_job_has_begun_waits_for_that(
     tmp_path: Path, used: Path
 ) -> None:
-    """T-43: process 1 would never hear it; blocked, it is not lost."""
-    train = "import threading; threading.Event().wait()"
-    with Training(copy_program(tmp_path / "program", train=train), used) as job:
-        job.reaches(lambda: blocks_or_handles(job.process.pid))
+    """T-43: process 1, which has no handler yet, would never hear it."""
+    program = copy_program(tmp_path / "program", train="import threading\n" + WAIT)
+    early = program / "runtime/training/failure.py"  # imported before the job begins
+    early.write_text(early.read_text() + EARLY.format(gate=tmp_path / "gate"))
+    with Training(program, used) as job:
+        job.reaches(lambda: "early" in job.out())
         job.stop()
+        (tmp_path / "gate").touch()
         assert job.ended(8) == 1
     assert (used / "output/failure").read_text() == STOPPED
 
 
-def blocks_or_handles(pid: int) -> bool:
-    """Say whether a process does anything but to die of SIGTERM."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    masks = dict(line.split(":\t") for line in lines if line.startswith("Sig"))
-    bit = 1 << (signal.SIGTERM - 1)
-    return bool((int(masks["SigBlk"], 16) | int(masks["SigCgt"], 16)) & bit)
+def test_a_reason_that_cannot_be_written_ends_the_job_all_the_same(
+    tmp_path: Path, used: Path
+) -> None:
+    """T-39, T-51: it is in the log."""
+    lost = (
+        "import shutil; shutil.rmtree(job.base_dir / 'output'); raise ValueError('x')"
+    )
+    train = JOB.replace('(job.model_dir / "mine").touch()', lost)
+    with Training(copy_program(tmp_path / "program", train=train), used) as job:
+        assert job.ended(30) == 1
+        assert "AlgorithmError: ValueError: x" in job.log()
+    assert not list((used / "model").iterdir())
 
 
 def started(base_dir: Path, *command: object) -> tuple[int, str]:

@@ -172,7 +172,9 @@ def test_a_process_that_ends_without_an_answer_is_no_model(
 ) -> None:
     """T-39: native code may end it."""
     (program / "predictor.py").write_text("import os; os._exit(0)")
-    with pytest.raises(ModelError, match="its validation ended with status 0"):
+    with pytest.raises(
+        ModelError, match=r"cannot be validated: the process .* status 0"
+    ):
         validate(model_dir, X, X)
 
 

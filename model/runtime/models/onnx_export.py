@@ -39,10 +39,10 @@ def export(
 ) -> tuple[bytes, dict[str, Any]]:
     """Give the content of model.onnx, and what model.json is to say of it.
 
-    `sample` is a pickled DataFrame, rows of X. Raises: what `exported` raises.
+    `sample` is a pickled DataFrame, rows of X. Raises: what `proved` raises.
     """
     rows = pd.read_pickle(sample)  # noqa: S301 -- of our own job
-    content, names = exported(artifact.load(model_dir), description, rows)
+    content, names = proved(artifact.load(model_dir), description, rows)
     schema = Schema.from_json(description["columns"]).requiring(names)
     return content, {
         artifact.ONNX_NOTE: f"ONNX answers the same, to {TOLERANCE:g}",
@@ -51,7 +51,7 @@ def export(
     }
 
 
-def exported(
+def proved(
     model: Any, description: dict[str, Any], rows: pd.DataFrame
 ) -> tuple[bytes, list[str | int]]:
     """Give the content of model.onnx, which answers as the model does on all rows.

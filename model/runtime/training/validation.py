@@ -87,7 +87,8 @@ def _ask(
             child.kill()  # no harm where it has ended
     lines = answer.read_text().split("\n")[:-1]
     if not lines:
-        return {"failure": f"its validation ended with status {child.returncode}"}
+        ended = f"the process that loads the model ended with status {child.returncode}"
+        return {"failure": f"the model cannot be validated: {ended}"}
     found: dict[str, Any] = json.loads(lines[-1])
     if child.returncode and (folder / "sample.pkl").exists():
         found.setdefault(
