@@ -28,6 +28,7 @@ from runtime.data.options import ColumnOptions
 from runtime.data.readers import (
     COMPRESSED,
     in_sequence,
+    may_hide_missing,
     read_csv,
     read_jsonl,
     read_parquet,
@@ -209,7 +210,7 @@ def _finish(
         values = values.where(values.notna(), nan).infer_objects()
     if values.dtype.kind in "iuf":
         values = _without(values, declared.na_numbers(name))
-    elif values.dtype == "str":  # behind a number beyond 64 bits pandas leaves some
+    elif values.dtype == "str" and (declared.typed or may_hide_missing(values)):
         values = _without(values, declared.na_values(name))
     if dtype is not None:
         try:
