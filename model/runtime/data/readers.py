@@ -31,6 +31,7 @@ except ImportError:  # without it the image is smaller, and reads CSV alone
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _BLOCK = 2**22  # bytes
+_LARGE = 2**23  # bytes of a file for which pandas uses all CPUs
 _DIGITS = len(str(2**63))
 _REMOTE = ("fuse", "nfs", "lustre")  # FastFile (T-28), EFS, FSx (T-27)
 _JSON_TYPES = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
@@ -97,6 +98,11 @@ def in_sequence(file: Path) -> bool:
     """Say whether a file can be read, or is read best, from its beginning on."""
     packed = file.suffix.lower() in COMPRESSED
     return packed or not file.is_file() or is_remote(file.parent.resolve())
+
+
+def needs_threads(file: Path) -> bool:
+    """Say whether one thread alone would read a file, so that several files gain."""
+    return in_sequence(file) or file.stat().st_size < _LARGE
 
 
 def may_hide_missing(text: "pd.Series[Any]") -> bool:
