@@ -24,13 +24,15 @@ from runtime.tabular.arrow_types import ROW_NUMBERS, arrow_type
 
 try:
     import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import compute, parquet
     from pyarrow import json as arrow_json
-    from pyarrow import parquet
 except ImportError:  # without it the image is smaller, and reads CSV alone
     pa = None
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _BLOCK = 2**22  # bytes
+_LARGE = 2**23  # bytes of a file for which pandas uses all CPUs
+_DIGITS = len(str(2**63))
 _REMOTE = ("fuse", "nfs", "lustre")  # FastFile (T-28), EFS, FSx (T-27)
 _JSON_TYPES = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
 
@@ -96,6 +98,20 @@ def in_sequence(file: Path) -> bool:
     """Say whether a file can be read, or is read best, from its beginning on."""
     packed = file.suffix.lower() in COMPRESSED
     return packed or not file.is_file() or is_remote(file.parent.resolve())
+
+
+def needs_threads(file: Path) -> bool:
+    """Say whether one thread alone would read a file, so that several files gain."""
+    return in_sequence(file) or file.stat().st_size < _LARGE
+
+
+def may_hide_missing(text: "pd.Series[Any]") -> bool:
+    """Say whether pandas may have left missing cells as they are written.
+
+    It does so behind a number beyond 64 bits, which has 19 digits or more.
+    """
+    longest = compute.max(compute.binary_length(pa.array(text))).as_py() if pa else None
+    return longest is None or longest >= _DIGITS
 
 
 @contextmanager
@@ -224,6 +240,8 @@ def _plain(values: Any, name: str) -> Any:
         raise ValueError(message)
     if pa.types.is_decimal(given):
         values = values.cast(pa.string())  # of its digits a float is rounded once
+    if pa.types.is_string(given):
+        return values
     return values.cast(kind, safe=False)  # all are wider, uint64 is rounded
 
 
