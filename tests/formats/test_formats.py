@@ -64,8 +64,7 @@ def named(**columns: list[Any]) -> Outputs:
 
 
 def encode(outputs: Outputs, media_type: str) -> bytes:
-    chunk = b"".join(formats.encode([outputs], media_type))
-    return chunk
+    return b"".join(formats.encode([outputs], media_type))
 
 
 def write_csv(*slices: Outputs) -> str:

@@ -168,8 +168,8 @@ class Outputs:
     named: bool
 
 
-# Writes an answer: it is begun with `next`, then `send` takes the outputs of a slice and
-# gives bytes, and at last takes None and gives what is left.
+# Writes an answer: begun with `next`, `send` takes the outputs of a slice and gives
+# bytes; at last it takes None and gives what is left.
 Encoder = Generator[bytes, Outputs | None, None]
 
 
