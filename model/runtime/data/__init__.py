@@ -11,7 +11,7 @@ from runtime.data import channel
 from runtime.data.columns import Plan, join
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
-from runtime.tabular.cells import MISSING
+from runtime.tabular.cells import NA_VALUES
 
 
 def read(folder: Path, **options: Any) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     are then "0", "1", ...; `dtype={"zip": "str"}` for text as it is written.
 
     Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
-    `cells.MISSING`, `attrs["missing"]` lists them by its name.
+    `cells.NA_VALUES`, `attrs["missing"]` lists them by its name.
     Raises: ClientError, which names the file, and the line or the column.
     """
     files = channel.files(folder)
@@ -41,7 +41,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
         columns = dict(zip(names, joined, strict=True))
     frame = pd.DataFrame(columns, copy=False)
     words = {n: plan.missing(n, text=v.dtype == "str") for n, v in columns.items()}
-    frame.attrs["missing"] = {n: sorted(w) for n, w in words.items() if w != MISSING}
+    frame.attrs["missing"] = {n: sorted(w) for n, w in words.items() if w != NA_VALUES}
     return frame
 
 

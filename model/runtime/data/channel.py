@@ -15,7 +15,7 @@ from runtime.data.readers import COMPRESSED, Task, read_csv
 from runtime.data.records import read_jsonl, read_parquet
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
-from runtime.tabular.cells import MISSING
+from runtime.tabular.cells import NA_VALUES
 
 FORMATS: dict[str, Callable[[Path, Plan], Iterator[Task]]] = {
     **dict.fromkeys(("", ".csv", ".txt", ".data"), read_csv),  # part-00000 has none
@@ -44,7 +44,7 @@ def files(folder: Path) -> list[File]:
 
 def default(of: list[File]) -> frozenset[str]:
     """Give what text takes for missing: where all files have types, null does that."""
-    return MISSING if any(file.reader is read_csv for file in of) else EMPTY
+    return NA_VALUES if any(file.reader is read_csv for file in of) else EMPTY
 
 
 def pieces(of: list[File], plan: Plan) -> list[tuple[File, Piece]]:

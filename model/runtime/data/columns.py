@@ -48,7 +48,7 @@ class Plan:
     def __init__(
         self,
         options: Mapping[str, Any],
-        default: frozenset[str] = cells.MISSING,
+        default: frozenset[str] = cells.NA_VALUES,
         as_text: frozenset[str] = frozenset(),
     ) -> None:
         self.options = dict(options)
@@ -78,7 +78,7 @@ class Plan:
             return own
         if self._declares_text(name):
             return own | EMPTY
-        return own | (self._default if text else cells.MISSING)
+        return own | (self._default if text else cells.NA_VALUES)
 
     def missing_numbers(self, name: str) -> list[float]:
         """List the numbers that stand for a missing one: they count by value."""

@@ -18,7 +18,6 @@ from runtime.errors import (
 )
 from runtime.formats import Outputs, Table
 from runtime.models import artifact, onnx_session
-from runtime.tabular.columns import Values
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
@@ -119,11 +118,12 @@ class ServedModel:
         elif hasattr(self.predictor, "decode"):
             log.info("decode is the owner's own: set `example` to have a warm-up row")
         elif self.schema is not None and self.schema.typed:
-            self.predict(self.rows(self.schema, self.schema.example()))
+            self.predict(self.rows(self.schema, self.schema.example().columns))
 
-    def rows(self, schema: Schema, values: Values) -> Any:
-        """Make rows of values: a DataFrame, or `Rows` for who needs none."""
-        return Rows(schema, values) if self._frameless else schema.rows(values)
+    def rows(self, schema: Schema, columns: list[Any]) -> Any:
+        """Make rows of typed columns: a DataFrame, or `Rows` for who needs none."""
+        rows = Rows(schema, columns)
+        return rows if self._frameless else rows.frame()
 
     @property
     def _frameless(self) -> bool:
@@ -135,7 +135,8 @@ class ServedModel:
         """Make rows of the owner's example: one row by name, or several."""
         records = [example] if isinstance(example, dict) else example
         if self.schema is not None and self._frameless:
-            return self.rows(self.schema, self.schema.values(Table(records)))
+            rows = self.schema.read(Table(records))
+            return self.rows(self.schema, rows.columns)
         import pandas as pd  # noqa: PLC0415 -- a third of a second
 
         return pd.DataFrame(records)

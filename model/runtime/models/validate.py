@@ -39,13 +39,13 @@ def check(model: ServedModel, body: bytes) -> None:
         return
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
     schema = model.schema or found_in(table)
-    values = schema.values(table)
-    together = model.predict(model.rows(schema, values), EVERY)
+    rows = schema.read(table)
+    together = model.predict(model.rows(schema, rows.columns), EVERY)
     for name in (formats.JSON, formats.CSV):
         list(formats.encode([together], name))
     if model.batchable:
         for number in range(len(table.rows)):
-            row = model.rows(schema, [[column[number]] for column in values])
+            row = model.rows(schema, rows.row(number).columns)
             _compare(together, model.predict(row, EVERY), number)
 
 
@@ -61,7 +61,8 @@ def required(model: ServedModel) -> list[str | int]:
 
     def fails(names: list[str | int]) -> bool:
         try:
-            model.predict(model.rows(schema, schema.example(without=names)))
+            row = schema.example(without=names)
+            model.predict(model.rows(schema, row.columns))
         except Error:
             return True
         return False

@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
+from typing import Any
 
 from runtime.errors import CallerLeft
 from runtime.formats import Outputs
 from runtime.models.served import Prediction, ServedModel
 from runtime.observability.logs import RequestRecord, request_id
 from runtime.serving.executor import Executor
-from runtime.tabular.columns import Values
 from runtime.tabular.schema import Schema
 
 MOST_ROWS = 1000  # of one call, where more than one request has them
@@ -33,7 +33,7 @@ class PendingRequest:
 
     def __init__(
         self,
-        values: Values,
+        values: list[Any],
         wanted: tuple[str, ...],
         record: RequestRecord,
         has_left: Callable[[], bool] = lambda: False,

@@ -152,5 +152,5 @@ class Answer:
         schema = self._model.schema
         if schema is None or not schema.typed:
             return Outputs({"prediction": [None]}, named=False)
-        row = self._model.rows(schema, schema.example())
+        row = self._model.rows(schema, schema.example().columns)
         return self._model.predict(row, self._wanted)

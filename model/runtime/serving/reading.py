@@ -10,7 +10,6 @@ from runtime.formats import Layout, Table
 from runtime.formats.media_types import media_type
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
-from runtime.tabular.columns import Values
 from runtime.tabular.schema import MAX_PROBLEMS, Schema, found_in
 
 
@@ -61,11 +60,11 @@ class Reader:
     def rows(self, table: Table, most: int = MAX_PROBLEMS) -> Any:
         """Give the rows of a slice as they were in `fit`. Raises: BadInput."""
         schema = self._schema(table)
-        return self._model.rows(schema, schema.values(table, most))
+        return self._model.rows(schema, schema.read(table, most).columns)
 
-    def values(self, table: Table) -> Values:
+    def values(self, table: Table) -> list[Any]:
         """Give the values of which a schema makes rows. Raises: BadInput."""
-        return self._schema(table).values(table)
+        return self._schema(table).read(table).columns
 
     def _schema(self, table: Table) -> Schema:
         """Find the schema of a slice, and count what it ignores."""
