@@ -8,7 +8,7 @@ from pandas.testing import assert_frame_equal
 
 from runtime import data, split_target
 from runtime.errors import ClientError
-from runtime.tabular.cells import MISSING
+from runtime.tabular.cells import NA_VALUES
 from runtime.tabular.schema import Schema
 
 
@@ -200,7 +200,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(channel: Path) -> None:
     assert list(data.read(channel)) == ["a", "b"]
 
 
-@pytest.mark.parametrize("text", sorted(MISSING), ids=repr)
+@pytest.mark.parametrize("text", sorted(NA_VALUES), ids=repr)
 def test_what_serving_takes_for_missing_is_missing(channel: Path, text: str) -> None:
     put(channel, "a.csv", f'a,b\n1,2\n"{text}",3\n')
     assert data.read(channel)["a"].isna().tolist() == [False, True]

@@ -188,18 +188,18 @@ def described(values: "pd.Series[Any]") -> tuple[str, list[Any]]:
 
 
 def expected(texts: tuple[str, ...]) -> tuple[str, list[Any]]:
-    full = [text for text in texts if text not in cells.MISSING]
+    full = [text for text in texts if text not in cells.NA_VALUES]
     gaps = len(full) < len(texts)
     if all(map(cells.is_number, full)):
-        values = [None if t in cells.MISSING else cells.spelt(t) for t in texts]
+        values = [None if t in cells.NA_VALUES else cells.spelt(t) for t in texts]
         exact = all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in values)
         if exact:
             return "int64", values
         return "float64", [v if v is None else float(v) for v in values]
     if all(text.lower() in ("true", "false") for text in full):
-        values = [None if t in cells.MISSING else cells.boolean(t) for t in texts]
+        values = [None if t in cells.NA_VALUES else cells.boolean(t) for t in texts]
         return "object" if gaps else "bool", values
-    return "str", [None if t in cells.MISSING else t for t in texts]
+    return "str", [None if t in cells.NA_VALUES else t for t in texts]
 
 
 def test_without_pyarrow_the_frame_is_the_same(tmp_path: Path) -> None:
@@ -376,12 +376,12 @@ def test_what_a_declared_type_cannot_hold_is_refused_with_the_file(
     ("options", "gaps", "words"),
     [
         ({}, [False, True, False], None),
-        ({"na_values": ["?"]}, [False, True, True], sorted({*cells.MISSING, "?"})),
-        ({"na_values": "?"}, [False, True, True], sorted({*cells.MISSING, "?"})),
+        ({"na_values": ["?"]}, [False, True, True], sorted({*cells.NA_VALUES, "?"})),
+        ({"na_values": "?"}, [False, True, True], sorted({*cells.NA_VALUES, "?"})),
         (
             {"na_values": {"c1": ["?"]}},
             [False, True, True],
-            sorted({*cells.MISSING, "?"}),
+            sorted({*cells.NA_VALUES, "?"}),
         ),
         ({"na_values": ["?"], "keep_default_na": False}, [False, False, True], ["?"]),
         ({"keep_default_na": False}, [False, False, False], []),

@@ -73,8 +73,7 @@ def save(folder: Path, **description: Any) -> Path:
 
 def rows_of(model: ServedModel, table: Table) -> pd.DataFrame:
     schema = model.schema or found_in(table)
-    rows: pd.DataFrame = model.rows(schema.values(table), schema)
-    return rows
+    return schema.read(table).frame()
 
 
 def ask(model: ServedModel, body: bytes, content_type: str = CSV) -> Any:

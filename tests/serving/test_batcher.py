@@ -18,6 +18,7 @@ from runtime.observability.logs import RequestRecord, request_id
 from runtime.serving import batcher
 from runtime.serving.batcher import Batcher, PendingRequest
 from runtime.serving.executor import Executor
+from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
 SCHEMA = Schema.learn(pd.DataFrame({"n": [1.0, 2.0]}))
@@ -63,7 +64,9 @@ class Trial:
         """Ask for some rows, as a request does."""
         name = ",".join(map(str, rows))
         record = RequestRecord(name)
-        item = PendingRequest([list(rows)], len(rows), record, wanted=wanted, **options)
+        item = PendingRequest(
+            Rows(SCHEMA, [list(rows)]), len(rows), record, wanted=wanted, **options
+        )
 
         async def outputs() -> list[Any]:
             found = await self.batcher.predict(item)
@@ -213,7 +216,7 @@ def test_the_owners_code_runs_under_the_ids_of_its_requests() -> None:
 def test_the_time_that_a_request_waited_is_told_apart_from_its_call() -> None:
     async def test(trial: Trial) -> None:
         first = await trial.busy()
-        item = PendingRequest([[1.0]], 1, RequestRecord("id"))
+        item = PendingRequest(Rows(SCHEMA, [[1.0]]), 1, RequestRecord("id"))
         waiting = asyncio.create_task(trial.batcher.predict(item))
         await gathered(trial, [first, waiting])
         assert item.record.queue > 0
@@ -223,17 +226,17 @@ def test_the_time_that_a_request_waited_is_told_apart_from_its_call() -> None:
     run(test)
 
 
-def test_rows_that_cannot_be_joined_have_a_call_of_their_own_in_their_turn() -> None:
-    async def test(trial: Trial) -> None:
-        first = await trial.busy()
-        frame = pd.DataFrame({"n": [7.0, 8.0]})
-        alone = PendingRequest(frame, 2, RequestRecord("id"), joinable=False)
-        one = trial.ask(1)
-        waiting = asyncio.create_task(trial.batcher.predict(alone))
-        await gathered(trial, [first, one, waiting, trial.ask(2), trial.ask(3)])
-        assert trial.model.calls == [[0], [1], [7, 8], [2, 3]]
+def test_requests_of_a_model_that_is_not_batchable_have_a_call_each() -> None:
+    class Ranking(Doubling):
+        batchable = False
 
-    run(test)
+    async def test() -> None:
+        trial = Trial(Ranking)
+        tasks = [await trial.busy(), trial.ask(1), trial.ask(2, 3)]
+        await gathered(trial, tasks)
+        assert trial.model.calls == [[0], [1], [2, 3]]
+
+    asyncio.run(test())
 
 
 class Instant(Doubling):

@@ -31,7 +31,7 @@ def as_pandas_reads(text: str) -> Any:
 
 
 def test_missing_is_what_pandas_takes_for_missing() -> None:
-    assert set(STR_NA_VALUES) == cells.MISSING
+    assert set(STR_NA_VALUES) == cells.NA_VALUES
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,9 @@ def test_missing_is_what_pandas_takes_for_missing() -> None:
     [cells.number, cells.single, cells.integer, cells.string, cells.boolean],
     ids=lambda read: str(read.__name__),
 )
-@pytest.mark.parametrize("cell", [*sorted(cells.MISSING), None, float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "cell", [*sorted(cells.NA_VALUES), None, float("nan")], ids=repr
+)
 def test_a_missing_cell_is_missing_in_a_column_of_any_type(
     cell: Any, read: Any
 ) -> None:

@@ -22,7 +22,9 @@ CELLS: dict[str, st.SearchStrategy[Any]] = {
     "float32": st.floats(width=32, allow_nan=False, allow_infinity=False),
     "int64": st.integers(-(2**63), 2**63 - 1),
     "bool": st.booleans(),
-    "str": st.text(LETTERS, min_size=1).filter(lambda text: text not in cells.MISSING),
+    "str": st.text(LETTERS, min_size=1).filter(
+        lambda text: text not in cells.NA_VALUES
+    ),
 }
 
 
@@ -139,7 +141,7 @@ def test_the_example_is_a_row_of_the_schema(
     """H-15: the warm-up row."""
     learned, _ = frames
     schema = Schema.learn(learned)
-    row = schema.rows(schema.example())
+    row = schema.example().frame()
     assert list(row) == list(learned)
     assert len(row) == 1
     assert not row.isna().to_numpy().any()
@@ -155,7 +157,7 @@ def test_every_type_comes_back_from_every_format(
 def test_the_example_is_made_of_medians_and_most_frequent_values(
     schema: Schema,
 ) -> None:
-    (row,) = schema.rows(schema.example()).to_dict("records")
+    (row,) = schema.example().frame().to_dict("records")
     assert row == {
         "legs": 4,
         "weight": 2,
@@ -171,7 +173,7 @@ def test_free_text_is_never_an_example() -> None:
     names = pd.DataFrame({"name": [f"person {n}" for n in range(MAX_CATEGORIES)]})
     schema = Schema.learn(names)
     assert "person" not in json.dumps(schema.to_json())
-    assert schema.rows(schema.example())["name"].tolist() == ["text"]
+    assert schema.example().frame()["name"].tolist() == ["text"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -466,7 +468,7 @@ def test_a_column_has_its_own_texts_for_missing_and_they_are_stored(dtype: str) 
     X = pd.DataFrame({"country": ["NA", "DE"], "n": [1.5, 2]}).astype(
         {"country": dtype}
     )
-    learned = Schema.learn(X, missing={"country": [""], "target": ["?"]})
+    learned = Schema.learn(X, na_values={"country": [""], "target": ["?"]})
     schema = Schema.from_json(json.loads(json.dumps(learned.to_json())))
     assert schema == learned
     sent = pd.DataFrame({"country": ["NA", None, "DE"], "n": [1, 2, np.nan]})
@@ -477,13 +479,13 @@ def test_a_column_has_its_own_texts_for_missing_and_they_are_stored(dtype: str) 
         row = from_json(schema, [record])
         assert row["country"].tolist() == ["NA"]
         assert row["n"].isna().all()
-    assert schema.rows(schema.example())["country"].notna().all()
+    assert schema.example().frame()["country"].notna().all()
 
 
 @pytest.mark.parametrize("cell", ["NA", "null", "x"])
 def test_text_that_is_not_missing_is_a_category_or_refused(cell: str) -> None:
     X = pd.DataFrame({"a": ["", "y"]}, dtype="category")
-    schema = Schema.learn(X, missing={"a": ["?"]})
+    schema = Schema.learn(X, na_values={"a": ["?"]})
     assert problems(schema, [["?"], ["y"], [""], [cell]]) == [(4, "a")]
 
 

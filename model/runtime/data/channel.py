@@ -58,7 +58,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     `dtype={"zip": "str"}` for text as it is written.
 
     Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
-    `cells.MISSING`, `attrs["missing"]` lists them by its name.
+    `cells.NA_VALUES`, `attrs["missing"]` lists them by its name.
     Raises: ClientError, which names the file, and the line or the column.
     """
     files = _files(folder)
@@ -83,7 +83,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     words = {
         n: declared.na_values(n, text=v.dtype == "str") for n, v in columns.items()
     }
-    other = {name: sorted(its) for name, its in words.items() if its != cells.MISSING}
+    other = {name: sorted(its) for name, its in words.items() if its != cells.NA_VALUES}
     frame.attrs["missing"] = other
     return frame
 

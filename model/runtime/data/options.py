@@ -46,7 +46,7 @@ class ColumnOptions:
         if not self._keep:
             return own
         as_written = self.is_text(name) or (text and self.typed)
-        return own | (EMPTY if as_written else cells.MISSING)
+        return own | (EMPTY if as_written else cells.NA_VALUES)
 
     def na_numbers(self, name: str) -> list[float]:
         """List the numbers that stand for a missing one: they count by value."""

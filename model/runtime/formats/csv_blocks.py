@@ -1,6 +1,6 @@
 """Many plain lines of CSV at once, by column: by Arrow where it is, else by Python.
 
-A line is a row here. Whatever is not as plain as that is left to `delimited`, which
+A line is a row here. Whatever is not as plain as that is left to `csv`, which
 reads row by row and finds the words for what is wrong.
 """
 

@@ -9,7 +9,6 @@ from typing import Any
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
 from runtime.models.owner import Owner, Predictor, construct
-from runtime.tabular.columns import Values
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 from runtime.tabular.table import Outputs, Table
@@ -52,19 +51,22 @@ class ServedModel:
         predictor: Predictor,
         columns: list[dict[str, Any]] | None = None,
         *,
+        preferred: str = engine.ONNX,
         outputs: tuple[str, ...] = (),
         closed: bool = False,
     ) -> None:
         """Serve a predictor; `columns` are those of model.json.
 
-        `outputs` are those that are answered where a request names none; `closed`
-        refuses categories that `fit` has not seen.
+        `preferred` names the engine that answers where both can. `outputs` are those
+        that are answered where a request names none; `closed` refuses categories that
+        `fit` has not seen.
         """
         self.owner = owner = Owner(predictor)
         self.outputs = outputs
         schema = _schema(owner, columns)
         self.schema = schema.closed() if schema and closed else schema
         self.instant = owner.instant
+        self._preferred = preferred
         self._typed = schema is not None and schema.typed
         # Where types are unknown, pandas finds them.
         self._makes_frames = owner.wants_frame or not self._typed
@@ -84,8 +86,7 @@ class ServedModel:
     ) -> "ServedModel":
         """Load the folder through the owner's Predictor; options as of `ServedModel`.
 
-        `preferred` names the engine that answers where both can. Raises: ModelError, in
-        one sentence with the file that is at fault.
+        Raises: ModelError, in one sentence with the file that is at fault.
         """
         started = time.monotonic()
         description = artifact.describe(model_dir)
@@ -95,13 +96,19 @@ class ServedModel:
         with engine.preferring(preferred):
             predictor = construct(kind, model_dir)
         try:
-            model = cls(predictor, (description or {}).get("columns"), **options)
+            columns = (description or {}).get("columns")
+            model = cls(predictor, columns, preferred=preferred, **options)
         except (KeyError, TypeError, ValueError) as exc:
             file = model_dir / artifact.DESCRIPTION
             message = f"cannot read the columns of {file}: {exc!r}"
             raise ModelError(message) from exc
         log.info("loaded %s in %.2f s", model_dir, time.monotonic() - started)
         return model
+
+    def start(self) -> None:
+        """Let the owner open clients: once in each worker, after the fork."""
+        with engine.preferring(self._preferred):
+            self.owner.start()
 
     def warm_up(self) -> None:
         """Predict one synthetic row, so that `/ping` tells the truth (H-15)."""
@@ -110,37 +117,28 @@ class ServedModel:
         elif self.owner.decode is not None:
             log.info("decode is the owner's own: set `example` to have a warm-up row")
         elif self.schema is not None and self._typed:
-            self.predict(self.rows(self.schema.example())).outputs()
-
-    def rows(self, columns: Values, schema: Schema | None = None) -> Any:
-        """Make what `predict` takes of typed columns: a DataFrame, or `Rows`.
-
-        `schema` describes the columns where the model has none of its own.
-        """
-        described = schema or self.schema
-        assert described is not None  # noqa: S101 -- the columns are some schema's
-        if self._makes_frames:
-            return described.rows(columns)
-        return Rows(described, columns)
+            self.predict(self.schema.example()).outputs()
 
     def _owners_rows(self, example: Any) -> Any:
         """Make rows of the owner's example: one row by name, or several."""
         records = [example] if isinstance(example, dict) else example
         if self.schema is not None and not self._makes_frames:
-            return self.rows(self.schema.values(Table(records)))
+            return self.schema.read(Table(records))
         import pandas as pd  # noqa: PLC0415 -- a third of a second
 
         return pd.DataFrame(records)
 
     def predict(self, rows: Any) -> "Prediction":
-        """Let the owner's code predict.
+        """Let the owner's code predict `Rows`, or what the owner's `decode` gave.
 
         Raises: BadInput where that code does; PredictionFailed for any other fault,
         also one answer too few.
         """
+        n_rows = count(rows)
         with owners_code:
+            if self._makes_frames and isinstance(rows, Rows):
+                rows = rows.frame()
             answer, named = _by_output(self.owner.predict(rows))
-            n_rows = count(rows)
             for name, values in answer.items():
                 if len(values) != n_rows:
                     message = f"{len(values)} answers to {n_rows} rows, in {name!r}"

@@ -92,20 +92,20 @@ def check(model: ServedModel, body: bytes) -> None:
 
     Raises: Error.
     """
-    model.owner.start()
+    model.start()
     model.warm_up()
     if not body or model.owner.decode:
         return
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
     schema = model.schema or found_in(table)
-    values = schema.values(table)
-    together = model.predict(model.rows(values, schema)).outputs(EVERY)
+    rows = schema.read(table)
+    together = model.predict(rows).outputs(EVERY)
     for name in (formats.JSON, formats.CSV):
         list(formats.encode([together], name))
     if model.owner.batchable:
-        for number in range(len(table.rows)):
-            row = model.rows([[column[number]] for column in values], schema)
-            _compare(together, model.predict(row).outputs(EVERY), number)
+        for number in range(rows.n_rows):
+            alone = model.predict(rows.row(number)).outputs(EVERY)
+            _compare(together, alone, number)
 
 
 def required(model: ServedModel) -> list[str | int]:
@@ -120,7 +120,7 @@ def required(model: ServedModel) -> list[str | int]:
 
     def fails(names: list[str | int]) -> bool:
         try:
-            model.predict(model.rows(schema.example(without=names))).outputs()
+            model.predict(schema.example(without=names)).outputs()
         except Error:
             return True
         return False

@@ -17,7 +17,7 @@ async def live(server: ServerContext, endpoint: Endpoint) -> None:
     """Let the model answer once (H-15), then look after the worker each second."""
     executor, metrics = endpoint.executor, endpoint.metrics
     try:
-        await executor.run(endpoint.model.owner.start)
+        await executor.run(endpoint.model.start)
         await executor.run(endpoint.model.warm_up)
     except Exception:  # the owner's code; no restart would cure it
         log.exception(

@@ -11,13 +11,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from runtime.errors import CallerLeft
 from runtime.models.served import Prediction, ServedModel
 from runtime.observability.logs import RequestRecord, request_id
 from runtime.serving.executor import Executor
+from runtime.tabular.rows import Rows
 from runtime.tabular.table import Outputs
 
 MOST_ROWS = 1000  # of one call, where more than one request has them
@@ -28,25 +28,19 @@ _NAMED = 5  # requests whose ids stand in the lines of one call
 
 
 class PendingRequest:
-    """Rows of one request that wait for their prediction.
-
-    They are typed columns in the order of the schema, which may be joined with those of
-    others; or, not `joinable`, what `predict` gets as it is.
-    """
+    """Rows of one request that wait for their prediction."""
 
     def __init__(
         self,
         rows: Any,
         n_rows: int,
         record: RequestRecord,
-        *,
-        joinable: bool = True,
         wanted: tuple[str, ...] = (),
         has_left: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         """Take the rows; `has_left` says whether nobody waits for them any more."""
         self.rows, self.n_rows, self.record = rows, n_rows, record
-        self.joinable, self.wanted = joinable, wanted
+        self.wanted = wanted
         self.outputs: asyncio.Future[Outputs] = (
             asyncio.get_running_loop().create_future()
         )
@@ -71,7 +65,8 @@ class Batcher:
         self._model, self._executor = model, executor
         self._gathered: deque[PendingRequest] = deque()  # the loop adds, a call takes
         self._taken = False  # somebody is about to take what has gathered
-        self._patience = PATIENCE if model.instant else 0
+        self._most_rows = MOST_ROWS if model.joinable else 0  # of several requests
+        self._patience = PATIENCE if model.instant and model.joinable else 0
         self._work: asyncio.Task[None] | None = None  # which nothing else keeps
 
     async def predict(self, pending: PendingRequest) -> Outputs:
@@ -147,10 +142,8 @@ class Batcher:
         """Fill a batch with what has gathered until now, in the order of coming."""
         n_rows = 0
         while self._gathered:
-            following = self._gathered[0]
-            n_rows += following.n_rows
-            alone = not following.joinable or (batch and not batch[0].joinable)
-            if batch and (alone or n_rows > MOST_ROWS):
+            n_rows += self._gathered[0].n_rows
+            if batch and n_rows > self._most_rows:
                 break
             batch.append(self._gathered.popleft())
         return self._predict(batch)
@@ -163,7 +156,9 @@ class Batcher:
         began = time.perf_counter()
         mine = request_id.set(_ids(batch))
         try:
-            return self._model.predict(self._joined(batch))
+            alone = len(batch) == 1
+            rows = batch[0].rows if alone else Rows.concat([p.rows for p in batch])
+            return self._model.predict(rows)
         finally:
             request_id.reset(mine)
             ended = time.perf_counter()
@@ -171,16 +166,6 @@ class Batcher:
                 pending.record.queue += began - pending.since
                 pending.record.predict += ended - began
                 pending.since = ended
-
-    def _joined(self, batch: list[PendingRequest]) -> Any:
-        """Give the rows of a batch as `predict` takes them, `(n_rows, n_features)`."""
-        columns = batch[0].rows
-        if not batch[0].joinable:
-            return columns
-        if len(batch) > 1:
-            together = zip(*(pending.rows for pending in batch), strict=True)
-            columns = [list(chain.from_iterable(parts)) for parts in together]
-        return self._model.rows(columns)
 
     def _hand_out(self, batch: list[PendingRequest], prediction: Prediction) -> None:
         first = 0

@@ -79,7 +79,6 @@ class _Slice(NamedTuple):
 
     rows: Any
     n_rows: int
-    joinable: bool = False
     first: int = 1  # number of the first row in the body
 
 
@@ -201,16 +200,12 @@ class _Prediction:
         model, n_rows, first = self._model, len(table.rows), table.first
         self._record.rows = first - 1 + n_rows
         if model.schema is None:
-            found = found_in(table)
-            return _Slice(model.rows(found.values(table, most), found), n_rows)
+            return _Slice(found_in(table).read(table, most), n_rows, first)
         self._record.ignored_columns = model.schema.ignored(table)
         # In text/plain a document may be the word `null`, or nothing.
         plain = self._kind == formats.PLAIN
         schema = model.schema.literal() if plain else model.schema
-        columns = schema.values(table, most)
-        if not model.joinable:
-            columns = model.rows(columns)
-        return _Slice(columns, n_rows, model.joinable, first)
+        return _Slice(schema.read(table, most), n_rows, first)
 
     def _decoded_by_owner(self) -> _Slice:
         assert self._model.owner.decode is not None  # noqa: S101 -- as the caller knows
@@ -231,9 +226,8 @@ class _Prediction:
             following.rows,
             following.n_rows,
             self._record,
-            joinable=following.joinable,
-            wanted=self._wanted,
-            has_left=self._has_left,
+            self._wanted,
+            self._has_left,
         )
         try:
             return await self._worker.batcher.predict(pending)
@@ -252,6 +246,4 @@ class _Prediction:
         schema = self._model.schema
         if schema is None or not schema.typed:
             return Outputs({"prediction": [None]}, named=False)
-        columns, joinable = schema.example(), self._model.joinable
-        rows = columns if joinable else self._model.rows(columns)
-        return await self._predicted(_Slice(rows, 1, joinable))
+        return await self._predicted(_Slice(schema.example(), 1))

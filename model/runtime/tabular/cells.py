@@ -35,7 +35,6 @@ class _Absent:
 
 
 ABSENT = _Absent()
-MISSING = NA_VALUES
 
 
 def is_missing(cell: Any, na_values: NaValues = NA_VALUES) -> bool:

@@ -20,7 +20,6 @@ from runtime.tabular.cells import NA_VALUES, NaValues
 
 MANY = 1000  # cells of a list for which an array pays
 _EXACT = 2.0**53  # below it a float64 holds each integer
-Values = list[Any]
 
 
 @dataclass(frozen=True)

@@ -19,19 +19,19 @@ MAX_CATEGORIES = 100  # a text column with more distinct values is free text
 
 
 def learn(
-    X: Any, missing: Mapping[str, Iterable[str]] | None = None
+    X: Any, na_values: Mapping[str, Iterable[str]] | None = None
 ) -> tuple[Column, ...]:
     """Describe the columns of X, `(n_rows, n_features)`. Raises: ClientError.
 
-    `missing` gives the texts of a missing cell, by the name of a column, where they are
-    not `cells.NA_VALUES`; other names in it are left alone.
+    `na_values` gives the texts of a missing cell, by the name of a column, where they
+    are not `cells.NA_VALUES`; other names in it are left alone.
     """
     frame = pd.DataFrame(X)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         message = f"two columns have the name {twice!r}"
         raise ClientError(message)
-    own = {name: tuple(texts) for name, texts in (missing or {}).items()}
+    own = {name: tuple(texts) for name, texts in (na_values or {}).items()}
     learned = (_learn(frame[name]) for name in frame)
     return tuple(replace(c, na_values=own.get(str(c.name))) for c in learned)
 

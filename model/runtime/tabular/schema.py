@@ -43,15 +43,17 @@ class Schema:
         return {name for name in self.names if not cells.is_number(name)}
 
     @classmethod
-    def learn(cls, X: Any, missing: Mapping[str, Iterable[str]] | None = None) -> Self:
+    def learn(
+        cls, X: Any, na_values: Mapping[str, Iterable[str]] | None = None
+    ) -> Self:
         """Take the schema of X, `(n_rows, n_features)`. Raises: ClientError.
 
-        `missing` gives the texts of a missing cell, by the name of a column, where
+        `na_values` gives the texts of a missing cell, by the name of a column, where
         they are not `cells.NA_VALUES`; other names in it are left alone.
         """
         from runtime.tabular import dataframes  # noqa: PLC0415 -- and pandas with it
 
-        return cls(dataframes.learn(X, missing))
+        return cls(dataframes.learn(X, na_values))
 
     @classmethod
     def of_names(cls, names: Iterable[Any]) -> Self:
@@ -92,13 +94,13 @@ class Schema:
         """Give the same schema, for which no text means a missing value."""
         return Schema(tuple(replace(column, na_values=()) for column in self.columns))
 
-    def example(self, without: Collection[str | int] = ()) -> list[Any]:
+    def example(self, without: Collection[str | int] = ()) -> Rows:
         """Make one synthetic row: medians and most frequent categories.
 
         Values of the columns `without` are missing.
         """
         row = [None if c.name in without else c.example for c in self.columns]
-        return self.values(Table([row]))
+        return self.read(Table([row]))
 
     def is_header(self, line: list[str]) -> bool:
         """Say whether the first line of a CSV body holds the names of all columns.
@@ -127,13 +129,8 @@ class Schema:
         raw = table.columns(self.names, most)
         return Rows(self, columns.read(self.columns, raw, table.first, most))
 
-    def values(self, table: Table, most: int = MAX_PROBLEMS) -> list[Any]:
-        return self.read(table, most).columns
-
-    def rows(self, values: list[Any]) -> "pd.DataFrame":
-        return Rows(self, values).frame()
-
     def frame(self, table: Table, most: int = MAX_PROBLEMS) -> "pd.DataFrame":
+        """Give the rows of a table as they were in `fit`. Raises: BadInput."""
         return self.read(table, most).frame()
 
 

@@ -224,7 +224,7 @@ class Job(Environment, Generic[Declared]):
             "hyperparameters": self.hyperparameters.model_dump(mode="json"),
             "metrics": self.metrics,
             "classes": _classes(model),
-            "columns": Schema.learn(X, missing=self._missing).to_json(),
+            "columns": Schema.learn(X, na_values=self._missing).to_json(),
         }
 
     def _given(self) -> dict[str, Any]:
