@@ -28,6 +28,8 @@ sys.addaudithook(audited)
 mmap.mmap = None
 import runtime
 for module in pkgutil.walk_packages(runtime.__path__, "runtime."):
+    if module.name.endswith("__main__"):  # a program
+        continue
     try:
         importlib.import_module(module.name)
     except ModuleNotFoundError as exc:  # a package that only some images have

@@ -30,7 +30,6 @@ def test_batches_put_behind_one_another_are_the_rows_of_all() -> None:
     pd.testing.assert_frame_equal(
         together.frame(), pd.concat(frames, ignore_index=True)
     )
-    assert Rows.concat([long]) is long
 
 
 def test_a_row_alone_is_that_row_of_the_frame() -> None:

@@ -128,17 +128,21 @@ class ServedModel:
 
         return pd.DataFrame(records)
 
+    def answer(self, rows: Any) -> Any:
+        """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""
+        if self._makes_frames and isinstance(rows, Rows):
+            rows = rows.frame()
+        return self.owner.predict(rows)
+
     def predict(self, rows: Any) -> "Prediction":
-        """Let the owner's code predict `Rows`, or what the owner's `decode` gave.
+        """Predict rows, as `answer` takes them.
 
         Raises: BadInput where that code does; PredictionFailed for any other fault,
         also one answer too few.
         """
         n_rows = count(rows)
         with owners_code:
-            if self._makes_frames and isinstance(rows, Rows):
-                rows = rows.frame()
-            answer, named = _by_output(self.owner.predict(rows))
+            answer, named = _by_output(self.answer(rows))
             for name, values in answer.items():
                 if len(values) != n_rows:
                     message = f"{len(values)} answers to {n_rows} rows, in {name!r}"

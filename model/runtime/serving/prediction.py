@@ -104,6 +104,7 @@ class _Prediction:
             and self._kind in _SMALL_TYPES
         )
         self._content: list[bytes] = []
+        self._encoder: formats.Encoder | None = None
         self._slices: Iterator[_Slice | Table] = iter(())
         self._since = time.perf_counter()
 
@@ -111,14 +112,14 @@ class _Prediction:
         """Read, predict and write slice by slice."""
         default = self._policy.default_accept
         accepted = choose(self._wishes.accept, default, formats.WRITTEN)
-        encoder = formats.encoder(accepted)
+        write = partial(self._write_and_read, accepted)
         following = await self._run(self._read)
         while following is not None:
             # Asking also lets the server read on: else it would not see who leaves.
             if self._has_left and not self._is_small and await self._has_left():
                 raise CallerLeft
             found = await self._predicted(following)
-            following = await self._run(partial(self._write_and_read, encoder, found))
+            following = await self._run(partial(write, found))
         return b"".join(self._content), accepted
 
     def encoded_by_owner(self) -> tuple[bytes, str]:
@@ -128,7 +129,7 @@ class _Prediction:
         following = self._read()
         assert isinstance(following, _Slice)  # noqa: S101 -- of a whole body
         with owners_code:
-            answer = owner.predict(following.rows)
+            answer = self._model.answer(following.rows)
             self._lap("predict")
             accept = self._wishes.accept or self._policy.default_accept
             content, kind = owner.encode(answer, accept)
@@ -156,16 +157,15 @@ class _Prediction:
             self._slices = iter([self._decoded_by_owner()])
         return self._next()
 
-    def _write_and_read(
-        self, encoder: formats.Encoder, found: Outputs
-    ) -> _Slice | Table | None:
+    def _write_and_read(self, accepted: str, found: Outputs) -> _Slice | Table | None:
         """Write the answer to a slice, and read the next one, which may be none."""
         self._lap("queue")
-        self._content.append(encoder.send(found))
+        self._encoder = self._encoder or formats.encoder(accepted)
+        self._content.append(self._encoder.send(found))
         self._lap("encode")
         following = self._next()
         if following is None:
-            self._content.append(encoder.send(None))
+            self._content.append(self._encoder.send(None))
             self._lap("encode")
         return following
 
