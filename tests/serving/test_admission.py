@@ -1,14 +1,14 @@
 import asyncio
 import math
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from runtime.errors import Overloaded, PayloadTooLarge
+from runtime.errors import CallerLeft, Overloaded, PayloadTooLarge
 from runtime.serving.admission import Admission, read_body
 
 MB = 2**20
@@ -20,14 +20,20 @@ def read(
     """Read a body. Returns: the file, and the bytes that stayed in memory."""
     held = [0]
 
-    async def stream() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
+    left = iter(chunks)
+
+    async def receive() -> dict[str, Any]:
+        body = next(left, None)
+        return {
+            "type": "http.request",
+            "body": body or b"",
+            "more_body": body is not None,
+        }
 
     def hold(size: int) -> None:
         held[0] += size
 
-    return asyncio.run(read_body(stream(), length, limit, hold)), held[0]
+    return asyncio.run(read_body(receive, length, limit, hold)), held[0]
 
 
 @pytest.mark.parametrize("chunks", [[], [b""], [b"1,2"], [b"1", b",", b"2"]])
@@ -162,3 +168,20 @@ def test_a_request_that_takes_too_long_is_ended_and_gives_its_place_back() -> No
         assert not admission.tasks
 
     run(test)
+
+
+def test_a_caller_who_leaves_while_the_body_arrives_is_told_from_one_who_is_done() -> (
+    None
+):
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"1", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    with pytest.raises(CallerLeft):
+        asyncio.run(read_body(receive, 0, math.inf, lambda _: None))

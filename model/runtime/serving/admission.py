@@ -8,11 +8,13 @@ Small bodies are kept in memory and large ones on disk (H-23, H-47).
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncIterable, Callable
+from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Any, Self
 
-from runtime.errors import Overloaded, PayloadTooLarge
+from starlette.types import Receive
+
+from runtime.errors import CallerLeft, Overloaded, PayloadTooLarge
 
 IN_MEMORY = 16 * 2**20  # bytes of one body; a longer one is written to disk
 
@@ -100,19 +102,24 @@ class Reservation:
 
 
 async def read_body(
-    chunks: AsyncIterable[bytes], length: int, limit: float, hold: Callable[[int], None]
+    receive: Receive, length: int, limit: float, hold: Callable[[int], None]
 ) -> IO[bytes]:
     """Collect a body, also one without a length; `limit` is in bytes.
 
     `hold` is told how many bytes are in memory, more or (below 0) fewer than before.
-    Returns: a seekable file. Raises: Overloaded; PayloadTooLarge, at once where the
-    length says so.
+    Returns: a seekable file. Raises: Overloaded; CallerLeft; PayloadTooLarge, at once
+    where the length says so.
     """
     if length > limit:
         raise _too_large(limit)
     held: list[bytes] = []
-    size, file = 0, None
-    async for chunk in chunks:
+    size, file, more = 0, None, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerLeft
+        more = message.get("more_body", False)
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)

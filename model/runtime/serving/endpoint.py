@@ -6,13 +6,14 @@ the log. What is between body and answer is in `prediction`.
 
 import io
 import logging
+from functools import partial
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from runtime import formats
-from runtime.errors import BodyTimeout, CallerLeft, DeadlineExceeded, RequestError
+from runtime.errors import BodyTimeout, DeadlineExceeded, RequestError
 from runtime.formats.json import dumps
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestLog, RequestRecord, clean_id, request_id
@@ -24,8 +25,7 @@ from runtime.serving.prediction import Policy, Predictions, Wishes
 from runtime.settings import Settings
 
 log = logging.getLogger("serve")
-_ID = "x-amzn-sagemaker-inference-id"
-_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_ID = b"x-amzn-sagemaker-inference-id"
 
 
 class Endpoint:
@@ -54,11 +54,11 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and tell about it."""
-        headers = _headers(scope)
-        record = RequestRecord(clean_id(headers.get(_ID)))
+        headers = dict(reversed(scope["headers"]))  # of two alike the first counts
+        record = RequestRecord(clean_id(headers.get(_ID, b"").decode("latin-1")))
         request_id.set(record.request_id)  # of this task, which has no other request
         try:
-            response = await self._response(Request(scope, receive), headers, record)
+            response = await self._response(scope, receive, headers, record)
         except Exception as exc:  # noqa: BLE001 -- refusal tells them apart
             response = refusal(exc, record)
         await response(scope, receive, send)
@@ -66,24 +66,26 @@ class Endpoint:
         self.metrics.observe(record)
 
     async def _response(
-        self, request: Request, headers: dict[str, str], record: RequestRecord
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: dict[bytes, bytes],
+        record: RequestRecord,
     ) -> Response:
         """Read and compute within the deadline (H-11). Raises: RequestError."""
         limit, arrived = self._deadline, False
         try:
             with self.admission.reserve(limit) as reservation:
-                length = int(headers.get("content-length", 0))
+                length = int(headers.get(b"content-length", 0))
                 with await read_body(
-                    request.stream(), length, self._max_payload, reservation.hold
+                    receive, length, self._max_payload, reservation.hold
                 ) as body:
                     arrived = True
                     record.bytes = body.seek(0, io.SEEK_END)
                     body.seek(0)
                     content, kind = await self._predictions.answer(
-                        body, _wishes(headers), record, request.is_disconnected
+                        body, _wishes(headers), record, partial(_left, scope, receive)
                     )
-        except ClientDisconnect as exc:
-            raise CallerLeft from exc
         except TimeoutError as exc:
             if not arrived:
                 message = f"the body did not arrive within {limit:g} s"
@@ -94,15 +96,14 @@ class Endpoint:
         return _response(200, content, kind)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
-    """Give the headers by their names in lower case; of two alike the first counts."""
-    given = reversed(scope["headers"])
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
+async def _left(scope: Scope, receive: Receive) -> bool:
+    """Say whether nobody waits for the response any more."""
+    return await Request(scope, receive).is_disconnected()
 
 
-def _wishes(headers: dict[str, str]) -> Wishes:
-    names = ("content-type", "accept", _ATTRIBUTES)
-    return Wishes(*(headers.get(name, "") for name in names))
+def _wishes(headers: dict[bytes, bytes]) -> Wishes:
+    names = (b"content-type", b"accept", b"x-amzn-sagemaker-custom-attributes")
+    return Wishes(*[headers.get(name, b"").decode("latin-1") for name in names])
 
 
 def _response(status: int, content: bytes, media_type: str) -> Response:

@@ -23,7 +23,7 @@ class Layout:
     is_header: Callable[[list[str]], bool] = lambda _: False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes a microsecond of each request
 class Table:
     """Some rows of a body, each cell as the body spelt it.
 
@@ -157,7 +157,7 @@ def _refuse_absent(
         raise BadInput.of([Problem(message, row, absent[0]) for row in rows])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outputs:
     """An answer to some rows, by output: `(n_rows,)` plain values each, or lists.
 
