@@ -173,12 +173,11 @@ def test_a_request_that_takes_too_long_is_ended_and_gives_its_place_back() -> No
 def test_a_caller_who_leaves_while_the_body_arrives_is_told_from_one_who_is_done() -> (
     None
 ):
-    messages = iter(
-        [
-            {"type": "http.request", "body": b"1", "more_body": True},
-            {"type": "http.disconnect"},
-        ]
-    )
+    given: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"1", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    messages = iter(given)
 
     async def receive() -> dict[str, Any]:
         return next(messages)

@@ -42,6 +42,7 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, text.split(","))))
 
 
+@lru_cache(maxsize=64)
 def outputs(attributes: str) -> tuple[str, ...]:
     """Give the outputs that X-Amzn-SageMaker-Custom-Attributes ask for.
 

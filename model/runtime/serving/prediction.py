@@ -158,15 +158,14 @@ class _Prediction:
         return self._next()
 
     def _write_and_read(self, accepted: str, found: Outputs) -> _Slice | Table | None:
-        """Write the answer to a slice, and read the next one, which may be none."""
+        """Read the next slice, which may be none, and write the answer to this one."""
         self._lap("queue")
+        following = self._next()
         self._encoder = self._encoder or formats.encoder(accepted)
         self._content.append(self._encoder.send(found))
-        self._lap("encode")
-        following = self._next()
         if following is None:
             self._content.append(self._encoder.send(None))
-            self._lap("encode")
+        self._lap("encode")
         return following
 
     def _next(self) -> _Slice | Table | None:
@@ -180,20 +179,22 @@ class _Prediction:
         if self._kind == formats.PLAIN and not (schema and schema.one_text):
             message = "text/plain is for models with one column, of text: send text/csv"
             raise UnsupportedType(message)
-        layout = Layout(len(schema.columns) if schema else None, self._is_header)
+        layout = Layout()
+        if schema:
+            refused = self._refuse_header if self._policy.batch else schema.is_header
+            layout = Layout(len(schema.columns), refused)
         tables = formats.decode(self._body, self._wishes.content_type, layout)
         return tables if self._model.divisible else iter([joined(tables)])
 
-    def _is_header(self, line: list[str]) -> bool:
-        schema = self._model.schema
-        found = schema is not None and schema.is_header(line)
-        if found and self._policy.batch:
+    def _refuse_header(self, line: list[str]) -> bool:
+        """Refuse a header line in batch transform (H-53)."""
+        if self._model.schema and self._model.schema.is_header(line):
             message = (
                 "is a header line. In batch transform only the first part of a file "
                 "would have it: remove it from the files"
             )
             raise BadInput(message, row=1)
-        return found
+        return False
 
     def _typed(self, table: Table, most: int = MAX_PROBLEMS) -> _Slice:
         """Read the cells of a slice as they were in `fit`. Raises: BadInput."""
@@ -201,11 +202,12 @@ class _Prediction:
         self._record.rows = first - 1 + n_rows
         if model.schema is None:
             return _Slice(found_in(table).read(table, most), n_rows, first)
-        self._record.ignored_columns = model.schema.ignored(table)
         # In text/plain a document may be the word `null`, or nothing.
         plain = self._kind == formats.PLAIN
         schema = model.schema.literal() if plain else model.schema
-        return _Slice(schema.read(table, most), n_rows, first)
+        rows = schema.read(table, most)
+        self._record.ignored_columns = rows.ignored
+        return _Slice(rows, n_rows, first)
 
     def _decoded_by_owner(self) -> _Slice:
         assert self._model.owner.decode is not None  # noqa: S101 -- as the caller knows

@@ -23,6 +23,7 @@ class Rows(dict[str | int, Any]):
         super().__init__(zip(schema.places, columns, strict=True))
         self.schema = schema
         self.n_rows = len(columns[0])
+        self.ignored = 0  # columns that a body named and the schema does not
 
     @classmethod
     def concat(cls, batches: Sequence["Rows"]) -> "Rows":

@@ -119,15 +119,13 @@ class Schema:
             raise BadInput(message, row=1)
         return False
 
-    def ignored(self, table: Table) -> int:
-        """Count the columns that a table names and the schema does not."""
-        given = table.given_names
-        return len(set(given).difference(self.names)) if given else 0
-
     def read(self, table: Table, most: int = MAX_PROBLEMS) -> Rows:
         """Read the rows of a table. Raises: BadInput, with at most so many problems."""
+        given = table.given_names
         raw = table.columns(self.names, most)
-        return Rows(self, columns.read(self.columns, raw, table.first, most))
+        rows = Rows(self, columns.read(self.columns, raw, table.first, most))
+        rows.ignored = len(set(given).difference(self.names)) if given else 0
+        return rows
 
     def frame(self, table: Table, most: int = MAX_PROBLEMS) -> "pd.DataFrame":
         """Give the rows of a table as they were in `fit`. Raises: BadInput."""
