@@ -39,7 +39,7 @@ class Front:
         """Answer a request, or begin and end a worker."""
         asked = scope.get("path"), scope.get("method")
         if asked == ("/invocations", "POST"):
-            await self._app.state.invocations(scope, receive, send)
+            await self._app.state.endpoint(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -97,7 +97,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     server: ServerContext = app.state.server
     sys.setswitchinterval(0.001)  # seconds that `/ping` waits for code that computes
     endpoint = Endpoint(model, server.settings, server.budget, server.metrics_dir)
-    app.state.metrics, app.state.invocations = endpoint.metrics, endpoint
+    app.state.metrics, app.state.endpoint = endpoint.metrics, endpoint
     task = asyncio.create_task(worker.live(server, endpoint))
     yield
     task.cancel()

@@ -25,7 +25,7 @@ from runtime.models import artifact
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
 from runtime.serving.executor import Executor
-from runtime.serving.prediction import Policy, Predictions, Wishes
+from runtime.serving.invocation import Invocations, Policy, Wishes
 from runtime.tabular.table import Layout, Table, joined
 
 ROOT = Path(__file__).parents[1]
@@ -82,8 +82,8 @@ def answer_of(
     wishes = Wishes(content_type, accept, attributes)
     given = record or RequestRecord("id")
     given.bytes = len(body)
-    predictions = Predictions(model, executor(), Policy(**policy))
-    return asyncio.run(predictions.answer(BytesIO(body), wishes, given))
+    invocations = Invocations(model, executor(), Policy(**policy))
+    return asyncio.run(invocations.answer(BytesIO(body), wishes, given))
 
 
 @cache

@@ -1,7 +1,7 @@
 """`POST /invocations`, from request to response (H-18, H-21).
 
 Here are HTTP's words: headers, a deadline, a status for each way to fail, and a line in
-the log. What is between body and answer is in `prediction`.
+the log. What is between body and answer is in `invocation`.
 """
 
 import io
@@ -21,7 +21,7 @@ from runtime.observability.metrics import Metrics
 from runtime.resources import Budget
 from runtime.serving.admission import Admission, read_body
 from runtime.serving.executor import Executor
-from runtime.serving.prediction import Policy, Predictions, Wishes
+from runtime.serving.invocation import Invocations, Policy, Wishes
 from runtime.settings import Settings
 
 log = logging.getLogger("serve")
@@ -46,11 +46,11 @@ class Endpoint:
         self._deadline, self._max_payload = settings.deadline, settings.max_payload
         marked = settings.batch and settings.bad_records == "mark"
         policy = Policy(settings.default_accept, settings.batch, marked)
-        self._predictions = Predictions(model, self.executor, policy)
+        self._invocations = Invocations(model, self.executor, policy)
 
     async def sweep(self) -> None:
         """Let go of callers who have left while they waited; call it each second."""
-        await self._predictions.batcher.sweep()
+        await self._invocations.batcher.sweep()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and tell about it."""
@@ -83,7 +83,7 @@ class Endpoint:
                     arrived = True
                     record.bytes = body.seek(0, io.SEEK_END)
                     body.seek(0)
-                    content, kind = await self._predictions.answer(
+                    content, kind = await self._invocations.answer(
                         body, _wishes(headers), record, partial(_left, scope, receive)
                     )
         except TimeoutError as exc:

@@ -1,6 +1,6 @@
 """Where a worker predicts: one thread, with a clock on it.
 
-Predictions of one model never overlap, so that no owner has to think of locks. A call
+Invocations of one model never overlap, so that no owner has to think of locks. A call
 that runs longer than any request may is stuck for good: no thread can be stopped from
 outside, so the worker has to be replaced.
 """

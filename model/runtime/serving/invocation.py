@@ -46,7 +46,7 @@ class Wishes(NamedTuple):
     attributes: str = ""  # X-Amzn-SageMaker-Custom-Attributes
 
 
-class Predictions:
+class Invocations:
     """What answers the requests of one worker."""
 
     def __init__(
@@ -68,10 +68,10 @@ class Predictions:
         `has_left` says whether nobody waits for the answer any more. Returns: the
         answer and its media type. Raises: RequestError.
         """
-        prediction = _Prediction(self, body, wishes, record, has_left)
+        invocation = _Invocation(self, body, wishes, record, has_left)
         if self.model.owner.encode is not None:
-            return await self.executor.run(prediction.encoded_by_owner)
-        return await prediction.answer()
+            return await self.executor.run(invocation.encoded_by_owner)
+        return await invocation.answer()
 
 
 class _Slice(NamedTuple):
@@ -82,12 +82,12 @@ class _Slice(NamedTuple):
     first: int = 1  # number of the first row in the body
 
 
-class _Prediction:
+class _Invocation:
     """The way of one request."""
 
     def __init__(
         self,
-        worker: Predictions,
+        worker: Invocations,
         body: IO[bytes],
         wishes: Wishes,
         record: RequestRecord,
