@@ -25,7 +25,7 @@ from runtime.models import artifact
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
 from runtime.serving.executor import Executor
-from runtime.serving.invocation import Invocations, Policy, Wishes
+from runtime.serving.invocation import Invocations, Policy, RequestHeaders
 from runtime.tabular.table import Layout, Table, joined
 
 ROOT = Path(__file__).parents[1]
@@ -79,11 +79,11 @@ def answer_of(
     **policy: Any,
 ) -> tuple[bytes, str]:
     """Answer a body as a worker does, in this thread. Returns: body and media type."""
-    wishes = Wishes(content_type, accept, attributes)
+    headers = RequestHeaders(content_type, accept, attributes)
     given = record or RequestRecord("id")
     given.bytes = len(body)
     invocations = Invocations(model, executor(), Policy(**policy))
-    return asyncio.run(invocations.answer(BytesIO(body), wishes, given))
+    return asyncio.run(invocations.answer(BytesIO(body), headers, given))
 
 
 @cache

@@ -160,7 +160,7 @@ from runtime import load
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
 from runtime.serving.executor import Executor
-from runtime.serving.invocation import Invocations, Wishes
+from runtime.serving.invocation import Invocations, RequestHeaders
 
 class Predictor:
     frame = False
@@ -177,7 +177,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 body = BytesIO(b"1.5,0,cat\\n,0,NA\\n" * 10_000)
 record = RequestRecord("id", bytes=body.getbuffer().nbytes)
 invocations = Invocations(model, Executor(1, 60))
-asyncio.run(invocations.answer(body, Wishes("text/csv"), record))
+asyncio.run(invocations.answer(body, RequestHeaders("text/csv"), record))
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

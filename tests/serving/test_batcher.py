@@ -195,8 +195,8 @@ def test_no_half_of_a_batch_is_computed_for_who_has_left() -> None:
 
 def test_each_request_gets_the_outputs_that_it_asked_for() -> None:
     async def test(trial: Trial) -> list[Any]:
-        wishes = [(), ("same",), ("nothing",), ("*",)]
-        tasks = [trial.ask(n, wanted=wish) for n, wish in enumerate(wishes, 1)]
+        choices = [(), ("same",), ("nothing",), ("*",)]
+        tasks = [trial.ask(n, wanted=wish) for n, wish in enumerate(choices, 1)]
         return await gathered(trial, [await trial.busy(), *tasks])
 
     _, default, same, absent, every = run(test)

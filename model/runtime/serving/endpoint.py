@@ -21,7 +21,7 @@ from runtime.observability.metrics import Metrics
 from runtime.resources import Budget
 from runtime.serving.admission import Admission, read_body
 from runtime.serving.executor import Executor
-from runtime.serving.invocation import Invocations, Policy, Wishes
+from runtime.serving.invocation import Invocations, Policy, RequestHeaders
 from runtime.settings import Settings
 
 log = logging.getLogger("serve")
@@ -54,11 +54,11 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and tell about it."""
-        headers = dict(reversed(scope["headers"]))  # of two alike the first counts
-        record = RequestRecord(clean_id(headers.get(_ID, b"").decode("latin-1")))
+        given = dict(reversed(scope["headers"]))  # of two alike the first counts
+        record = RequestRecord(clean_id(given.get(_ID, b"").decode("latin-1")))
         request_id.set(record.request_id)  # of this task, which has no other request
         try:
-            response = await self._response(scope, receive, headers, record)
+            response = await self._response(scope, receive, given, record)
         except Exception as exc:  # noqa: BLE001 -- refusal tells them apart
             response = refusal(exc, record)
         await response(scope, receive, send)
@@ -69,14 +69,14 @@ class Endpoint:
         self,
         scope: Scope,
         receive: Receive,
-        headers: dict[bytes, bytes],
+        given: dict[bytes, bytes],
         record: RequestRecord,
     ) -> Response:
         """Read and compute within the deadline (H-11). Raises: RequestError."""
         limit, arrived = self._deadline, False
         try:
             with self.admission.reserve(limit) as reservation:
-                length = int(headers.get(b"content-length", 0))
+                length = int(given.get(b"content-length", 0))
                 with await read_body(
                     receive, length, self._max_payload, reservation.hold
                 ) as body:
@@ -84,7 +84,7 @@ class Endpoint:
                     record.bytes = body.seek(0, io.SEEK_END)
                     body.seek(0)
                     content, kind = await self._invocations.answer(
-                        body, _wishes(headers), record, partial(_left, scope, receive)
+                        body, _headers(given), record, partial(_left, scope, receive)
                     )
         except TimeoutError as exc:
             if not arrived:
@@ -101,9 +101,9 @@ async def _left(scope: Scope, receive: Receive) -> bool:
     return await Request(scope, receive).is_disconnected()
 
 
-def _wishes(headers: dict[bytes, bytes]) -> Wishes:
+def _headers(given: dict[bytes, bytes]) -> RequestHeaders:
     names = (b"content-type", b"accept", b"x-amzn-sagemaker-custom-attributes")
-    return Wishes(*[headers.get(name, b"").decode("latin-1") for name in names])
+    return RequestHeaders(*[given.get(name, b"").decode("latin-1") for name in names])
 
 
 def _response(status: int, content: bytes, media_type: str) -> Response:

@@ -38,7 +38,7 @@ class Policy:
     mark_bad_records: bool = False
 
 
-class Wishes(NamedTuple):
+class RequestHeaders(NamedTuple):
     """The headers of a request that an answer depends on (H-19)."""
 
     content_type: str = ""
@@ -59,7 +59,7 @@ class Invocations:
     async def answer(
         self,
         body: IO[bytes],
-        wishes: Wishes,
+        headers: RequestHeaders,
         record: RequestRecord,
         has_left: Callable[[], Awaitable[bool]] | None = None,
     ) -> tuple[bytes, str]:
@@ -68,7 +68,7 @@ class Invocations:
         `has_left` says whether nobody waits for the answer any more. Returns: the
         answer and its media type. Raises: RequestError.
         """
-        invocation = _Invocation(self, body, wishes, record, has_left)
+        invocation = _Invocation(self, body, headers, record, has_left)
         if self.model.owner.encode is not None:
             return await self.executor.run(invocation.encoded_by_owner)
         return await invocation.answer()
@@ -89,15 +89,15 @@ class _Invocation:
         self,
         worker: Invocations,
         body: IO[bytes],
-        wishes: Wishes,
+        headers: RequestHeaders,
         record: RequestRecord,
         has_left: Callable[[], Awaitable[bool]] | None,
     ) -> None:
         self._worker, self._model, self._policy = worker, worker.model, worker.policy
-        self._body, self._wishes, self._record = body, wishes, record
+        self._body, self._headers, self._record = body, headers, record
         self._has_left = has_left
-        self._wanted = outputs(wishes.attributes)
-        self._kind = media_type(wishes.content_type)
+        self._wanted = outputs(headers.attributes)
+        self._kind = media_type(headers.content_type)
         self._is_small = (
             self._model.joinable
             and record.bytes <= SMALL
@@ -111,7 +111,7 @@ class _Invocation:
     async def answer(self) -> tuple[bytes, str]:
         """Read, predict and write slice by slice."""
         default = self._policy.default_accept
-        accepted = choose(self._wishes.accept, default, formats.WRITTEN)
+        accepted = choose(self._headers.accept, default, formats.WRITTEN)
         write = partial(self._write_and_read, accepted)
         following = await self._run(self._read)
         while following is not None:
@@ -131,7 +131,7 @@ class _Invocation:
         with owners_code:
             answer = self._model.answer(following.rows)
             self._lap("predict")
-            accept = self._wishes.accept or self._policy.default_accept
+            accept = self._headers.accept or self._policy.default_accept
             content, kind = owner.encode(answer, accept)
         self._lap("encode")
         return content, kind
@@ -183,7 +183,7 @@ class _Invocation:
         if schema:
             refused = self._refuse_header if self._policy.batch else schema.is_header
             layout = Layout(len(schema.columns), refused)
-        tables = formats.decode(self._body, self._wishes.content_type, layout)
+        tables = formats.decode(self._body, self._headers.content_type, layout)
         return tables if self._model.divisible else iter([joined(tables)])
 
     def _refuse_header(self, line: list[str]) -> bool:
