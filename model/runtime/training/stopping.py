@@ -10,9 +10,6 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -48,16 +45,6 @@ class JobState:
         self.held_out: pd.DataFrame | None = None
         self.checkpointed: pd.DataFrame | None = None
         self.sample: pd.DataFrame | None = None
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Count the seconds of a block."""
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            spent = time.monotonic() - start
-            self.seconds[name] = self.seconds.get(name, 0) + spent
 
 
 def watch(state: JobState) -> None:
