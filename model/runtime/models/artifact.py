@@ -141,11 +141,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _estimator(model_dir: Path) -> Path:
     """Find the file of the estimator; hidden files and archives do not count (R-06)."""
-    found = sorted(
-        file
-        for file in (model_dir.iterdir() if model_dir.is_dir() else ())
-        if file.suffix in PICKLES and not file.name.startswith(".")
-    )
+    found = sorted(f for f in model_dir.glob("[!.]*") if f.suffix in PICKLES)
     if model_dir / ESTIMATOR in found:
         return model_dir / ESTIMATOR
     if len(found) == 1:

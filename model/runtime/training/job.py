@@ -3,6 +3,7 @@
 The order of things around it is in runner.py.
 """
 
+import json
 import re
 import runpy
 import shutil
@@ -26,7 +27,7 @@ from runtime.errors import ClientError, ModelError
 from runtime.evaluation import report
 from runtime.models import artifact
 from runtime.tabular.schema import Schema
-from runtime.training.environment import Environment, arguments
+from runtime.training.environment import Environment
 from runtime.training.hyperparameters import Declared
 from runtime.training.stopping import JobState
 
@@ -210,12 +211,15 @@ class Job(Environment, Generic[Declared]):
         It is `__main__`, and SM_* variables are there: `run` has set them.
         """
         file = str(runtime.PROGRAM / path)
-        sys.argv = [file, *arguments(self._given())]
+        sys.argv = [file, *json.loads(self.environment()["SM_USER_ARGS"])]
         runpy.run_path(file, run_name="__main__")
 
     def environment(self) -> dict[str, str]:
         """Give the SM_* variables of the training toolkit (T-25)."""
-        return self.variables(self._given())
+        given = self.hyperparameters.model_dump(
+            mode="json", by_alias=True, exclude_unset=True
+        )
+        return self.variables(given)
 
     @contextmanager
     def _step(self, name: str) -> "Iterator[None]":
@@ -237,11 +241,6 @@ class Job(Environment, Generic[Declared]):
             "classes": _classes(model),
             "columns": Schema.learn(X, missing=self._missing).to_json(),
         }
-
-    def _given(self) -> dict[str, Any]:
-        return self.hyperparameters.model_dump(
-            mode="json", by_alias=True, exclude_unset=True
-        )
 
 
 def pattern(name: str) -> str:

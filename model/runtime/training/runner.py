@@ -89,10 +89,9 @@ def _told(state: JobState) -> Iterator[None]:
             failure.leave_within(failure.LINGER, state.status)
 
 
+@functools.cache  # once, be it before the owner's files are imported or in `run`
 def begin(state: JobState) -> None:
     """Leave nothing of an earlier job (T-37, T-42, T-50), and hear stops."""
-    if state.running:
-        return
     folders = state.environment
     folders.failure_file.parent.mkdir(parents=True, exist_ok=True)
     folders.failure_file.unlink(missing_ok=True)
@@ -101,7 +100,6 @@ def begin(state: JobState) -> None:
         empty(folders.model_dir)
         hold(folders.model_dir)
     stopping.watch(state)
-    state.running = True
 
 
 def _job(state: JobState, declared: "type[Declared]") -> "Job[Declared]":

@@ -26,11 +26,10 @@ STOPPED = "Stopped before a model was saved"
 
 
 class JobState:
-    """How far a job has come: running, saving, saved; stopping at any time."""
+    """How far a job has come: saving, saved, ended; stopping at any time."""
 
     def __init__(self, base_dir: Path) -> None:
         self.environment = Environment(base_dir)
-        self.running = False  # nothing of an earlier job is left
         self.job: Job[Any] | None = None  # from the hyperparameters on
         self.saving = threading.Lock()  # held while files of the job change
         self.saved = threading.Event()

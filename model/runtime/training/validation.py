@@ -49,23 +49,22 @@ def validate(
         if sample is not None:
             with suppress(OSError):  # a full disk: half of a file cannot be converted
                 sample.to_pickle(folder / "sample.pkl")
-        status, found = _ask([model_dir, folder, seconds], folder, is_stopping)
+        status, found = _ask(model_dir, folder, seconds, is_stopping)
         if failure := found.pop("failure", ""):
             raise ModelError(failure)
         if status and (folder / "sample.pkl").exists():
             found.setdefault(artifact.ONNX_NOTE, f"no ONNX: {_why(status, seconds)}")
         made = folder / artifact.ONNX
         try:
-            artifact.amend(
-                model_dir, found, made.read_bytes() if made.exists() else b""
-            )
+            onnx = made.read_bytes() if made.exists() else b""
+            artifact.amend(model_dir, found, onnx)
         except OSError as exc:  # the model is whole without it
             return f"no ONNX: {exc}"
     return str(found.get(artifact.ONNX_NOTE, ""))
 
 
 def _ask(
-    arguments: list[object], folder: Path, is_stopping: Callable[[], bool]
+    model_dir: Path, folder: Path, seconds: float, is_stopping: Callable[[], bool]
 ) -> tuple[int, dict[str, Any]]:
     """Run the process. Returns: its status, and the last line of its stdout, as JSON.
 
@@ -73,15 +72,13 @@ def _ask(
     its process with it. A file takes all lines, where a pipe would have to be emptied.
     """
     module = [sys.executable, "-m", "runtime.models.validate"]
+    command = [*module, str(model_dir), str(folder), str(seconds)]
     alone = os.environ | {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
     answer = folder / "answer"
     with (
         answer.open("wb") as stdout,
         subprocess.Popen(  # noqa: S603 -- ourselves
-            [*module, *map(str, arguments)],
-            cwd=runtime.PROGRAM,
-            env=alone,
-            stdout=stdout,
+            command, cwd=runtime.PROGRAM, env=alone, stdout=stdout
         ) as child,
     ):
         try:
