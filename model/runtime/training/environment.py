@@ -106,7 +106,7 @@ class Environment:
             **{f"HP_{name.upper()}": value for name, value in hyperparameters.items()},
             "USER_ARGS": arguments(hyperparameters),
             "HOSTS": self.resources["hosts"],
-            "CURRENT_HOST": self.host,
+            "CURRENT_HOST": self.resources["current_host"],
             "RESOURCE_CONFIG": self.resources,
             "NETWORK_INTERFACE_NAME": self.resources.get("network_interface_name"),
             "CURRENT_INSTANCE_TYPE": self.resources.get("current_instance_type"),

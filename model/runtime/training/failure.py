@@ -20,7 +20,7 @@ from runtime.training.environment import Environment, empty
 
 LINGER = 10  # seconds that a failed job has for what its packages do at the end
 _SHOWN = 1024  # characters of a reason that SageMaker shows (T-40)
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _LIBRARY = re.compile(
     r"(lib[\w+-]+(?:\.[\w+-]+)*\.so[.\d]*): cannot open shared object"
 )
@@ -87,8 +87,8 @@ def reason(exc: BaseException) -> str:
 def _cure(exc: BaseException) -> str:
     """Say what to ask for where the machine failed, however its fault was wrapped."""
     causes = _causes(exc)
-    numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
-    if numbers & _DISK:
+    numbers = [cause.errno for cause in causes if isinstance(cause, OSError)]
+    if any(number in _DISK for number in numbers):
         return "\nThe disk is full or broken: give the job a larger VolumeSizeInGB"
     no_memory = any(isinstance(c, MemoryError | BrokenProcessPool) for c in causes)
     if no_memory or errno.ENOMEM in numbers:
