@@ -100,8 +100,7 @@ def convert(model_dir: Path, X: pd.DataFrame) -> None:
     X.to_pickle(sample)
     description = artifact.describe(model_dir) or {}
     content, news = onnx_export.export(model_dir, description, sample)
-    artifact.write(model_dir / "model.onnx", lambda file: file.write(content))
-    artifact.describe_again(model_dir, **news)
+    artifact.amend(model_dir, news, content)
 
 
 def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:

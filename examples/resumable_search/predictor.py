@@ -6,7 +6,6 @@ The sample: the estimator that train saved, asked for its predictions.
 from pathlib import Path
 
 import pandas as pd
-
 from runtime import load
 
 

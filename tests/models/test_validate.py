@@ -279,9 +279,7 @@ def checked(model: Path) -> tuple[dict[str, Any], str]:
     folder, scratch = model.parent / "model", model.parent / "scratch"
     scratch.mkdir()
     (scratch / "rows.csv").write_bytes(ROWS)
-    request = {"model_dir": str(folder), "folder": str(scratch)}
-    limits = {"limits": {"seconds": 60, "memory": 2**33}}
-    command = ["-m", "runtime.models.validate", json.dumps({**request, **limits})]
+    command = ["-m", "runtime.models.validate", str(folder), str(scratch), "60"]
     done = run(command, model)
     assert done.returncode == 0
     return dict(json.loads(done.stdout)), done.stderr

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from harness import Training, copy_program
 from runtime import Job
 from runtime.resources import cpu_count
-from runtime.training import environment
+from runtime.training.environment import Environment, arguments
 
 # A script as SageMaker's own containers run it. Nothing in it knows this project.
 SCRIPT = """
@@ -61,22 +61,28 @@ class Predictor:
 """
 
 
-def variables(hyperparameters: dict[str, Any], **resources: object) -> dict[str, str]:
+def variables(
+    base_dir: Path, hyperparameters: dict[str, Any], **resources: object
+) -> dict[str, str]:
     """Give the variables of a job of one host and two channels."""
-    base = Path("/opt/ml")
-    channels = {name: base / "input/data" / name for name in ("training", "my-test.1")}
+    for name in ("training", "my-test.1"):
+        (base_dir / "input/data" / name).mkdir()
     hosts = {"hosts": ["algo-1"], "current_host": "algo-1", **resources}
-    return environment.variables(base, channels, hyperparameters, hosts)
+    (base_dir / "input/config/resourceconfig.json").write_text(json.dumps(hosts))
+    found = Environment(base_dir).variables(hyperparameters)
+    return {k: v.replace(str(base_dir), "/opt/ml") for k, v in found.items()}
 
 
-def test_folders_channels_and_hosts_are_spelt_as_the_toolkit_spells_them() -> None:
+def test_folders_channels_and_hosts_are_spelt_as_the_toolkit_spells_them(
+    base_dir: Path,
+) -> None:
     """T-25: text as it is, nothing as nothing, all else JSON, compact and sorted."""
     resources = {
         "current_group_name": "homogeneousCluster",
         "current_instance_type": "ml.m5.large",
         "network_interface_name": "eth0",
     }
-    assert variables({}, **resources) == {
+    assert variables(base_dir, {}, **resources) == {
         "SM_MODEL_DIR": "/opt/ml/model",
         "SM_INPUT_DIR": "/opt/ml/input",
         "SM_INPUT_CONFIG_DIR": "/opt/ml/input/config",
@@ -104,9 +110,9 @@ def test_folders_channels_and_hosts_are_spelt_as_the_toolkit_spells_them() -> No
     }
 
 
-def test_what_local_mode_leaves_out_is_empty() -> None:
+def test_what_local_mode_leaves_out_is_empty(base_dir: Path) -> None:
     """T-09, T-25."""
-    assert variables({})["SM_CURRENT_INSTANCE_TYPE"] == ""
+    assert variables(base_dir, {})["SM_CURRENT_INSTANCE_TYPE"] == ""
 
 
 @pytest.mark.parametrize(
@@ -125,10 +131,10 @@ def test_what_local_mode_leaves_out_is_empty() -> None:
     ],
 )
 def test_a_hyperparameter_is_a_variable_and_an_argument(
-    value: object, variable: str, argument: str
+    base_dir: Path, value: object, variable: str, argument: str
 ) -> None:
     """T-25: the toolkit decodes JSON, then spells each in its own way."""
-    spelt = variables({"my-Param": value})
+    spelt = variables(base_dir, {"my-Param": value})
     assert spelt["SM_HP_MY-PARAM"] == variable
     assert json.loads(spelt["SM_HPS"]) == {"my-Param": value}
     assert json.loads(spelt["SM_USER_ARGS"]) == ["--my-Param", argument]
@@ -136,8 +142,8 @@ def test_a_hyperparameter_is_a_variable_and_an_argument(
 
 def test_arguments_are_sorted_and_one_letter_has_one_dash() -> None:
     """T-25."""
-    arguments = environment.arguments({"max_depth": 3, "C": 1.0, "alpha": "x"})
-    assert arguments == ["-C", "1.0", "--alpha", "x", "--max_depth", "3"]
+    words = arguments({"max_depth": 3, "C": 1.0, "alpha": "x"})
+    assert words == ["-C", "1.0", "--alpha", "x", "--max_depth", "3"]
 
 
 def test_a_job_gives_what_was_sent_by_its_name_and_no_default(base_dir: Path) -> None:

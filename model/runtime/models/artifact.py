@@ -27,18 +27,17 @@ ONNX_NOTE, ONNX_ORIGIN = "onnx", "onnx_of"  # what model.json says of it
 ARCHIVE = "model.tar.gz"
 PICKLES = (".joblib", ".pkl", ".pickle")
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
-Write = Callable[[IO[bytes]], object]
+Write = Callable[[IO[bytes]], object]  # of a file's content
 
 
 def members(model: Any, description: dict[str, Any]) -> dict[str, Write]:
     """Give what writes each file: the estimator, then its description with versions."""
     import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
 
-    whole = {"runtime": runtime.__version__, "versions": versions(), **description}
-    text = json.dumps(whole, indent=2, default=str, allow_nan=False) + "\n"
+    made_by = {"runtime": runtime.__version__, "versions": versions()}
     return {
         ESTIMATOR: lambda file: joblib.dump(model, file),
-        DESCRIPTION: lambda file: file.write(text.encode()),
+        DESCRIPTION: _writing({**made_by, **description}),
     }
 
 
@@ -92,11 +91,18 @@ def describe(model_dir: Path) -> dict[str, Any] | None:
         raise ModelError(message) from exc
 
 
-def describe_again(model_dir: Path, **changes: Any) -> None:
-    """Change some of what model.json says."""
-    whole = {**(describe(model_dir) or {}), **changes}
-    text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
-    write(model_dir / DESCRIPTION, lambda file: file.write(text.encode()))
+def amend(model_dir: Path, changes: dict[str, Any], onnx: bytes = b"") -> None:
+    """Add model.onnx where there is one, and change some of what model.json says."""
+    if onnx:
+        write(model_dir / ONNX, lambda file: file.write(onnx))
+    if changes:
+        whole = {**(describe(model_dir) or {}), **changes}
+        write(model_dir / DESCRIPTION, _writing(whole))
+
+
+def _writing(description: dict[str, Any]) -> Write:
+    text = json.dumps(description, indent=2, default=str, allow_nan=False) + "\n"
+    return lambda file: file.write(text.encode())
 
 
 def origin(model_dir: Path) -> str:
@@ -135,11 +141,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _estimator(model_dir: Path) -> Path:
     """Find the file of the estimator; hidden files and archives do not count (R-06)."""
-    found = sorted(
-        file
-        for file in (model_dir.iterdir() if model_dir.is_dir() else ())
-        if file.suffix in PICKLES and not file.name.startswith(".")
-    )
+    found = sorted(f for f in model_dir.glob("[!.]*") if f.suffix in PICKLES)
     if model_dir / ESTIMATOR in found:
         return model_dir / ESTIMATOR
     if len(found) == 1:

@@ -1,6 +1,6 @@
 """The process at the end of a job: can this folder be served, and by ONNX too.
 
-`python -m runtime.models.validate REQUEST` gets one JSON object, and answers with one
+`python -m runtime.models.validate MODEL_DIR FOLDER SECONDS` answers with a JSON object
 on its stdout: what model.json is to say besides, or the `failure`, a sentence with
 the repair. It loads the folder as `serve` does, through the owner's Predictor, predicts
 rows together and one by one, and compares. Then it converts the model to ONNX and
@@ -35,24 +35,20 @@ from runtime.tabular.schema import found_in
 
 log = logging.getLogger("validate")
 MOST_COLUMNS = 200  # a call each
+MEMORY = 8 * 2**30  # bytes that a conversion may take
 NEEDED = ("onnxruntime", "skl2onnx")
 _PICKLED_IN_TRAIN = re.compile(
     r"get attribute '(\w+)' on <module '(?:__main__|runtime\.models\.validate)'"
 )
 
 
-def main(
-    model_dir: Path,
-    folder: Path,
-    limits: dict[str, Any],
-    predictor: str = "predictor:Predictor",
-) -> Iterator[dict[str, Any]]:
+def main(model_dir: Path, folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     """Validate a model folder, and convert the model where there is `sample.pkl`.
 
     `folder` has rows of X as `rows.csv`, and gets `model.onnx`. Yields: the answers.
     """
     try:
-        kind = imported(predictor)
+        kind = imported()
         found = validated(model_dir, kind, (folder / "rows.csv").read_bytes())
     except Error as exc:
         log.exception("the model folder was refused")
@@ -60,17 +56,16 @@ def main(
         return
     yield found
     if (folder / "sample.pkl").exists():
-        _limit(**limits)
+        _limit(seconds)
         yield found | converted(model_dir, kind, folder, found)
 
 
-def imported(predictor: str) -> type[Predictor]:
-    """Import the owner's class by its name, `module:class`. Raises: Error."""
-    module, _, name = predictor.partition(":")
+def imported() -> type[Predictor]:
+    """Import the owner's class. Raises: Error."""
     try:
-        kind: type[Predictor] = getattr(importlib.import_module(module), name)
+        kind: type[Predictor] = importlib.import_module("predictor").Predictor
     except Exception as exc:
-        message = f"{module}.py cannot be imported: {type(exc).__name__}: {exc}"
+        message = f"predictor.py cannot be imported: {type(exc).__name__}: {exc}"
         raise Error(message) from exc
     return kind
 
@@ -170,14 +165,14 @@ def _sentence(exc: Error) -> str:
     return f"the saved model cannot be served: {exc}"
 
 
-def _limit(seconds: float, memory: int) -> None:
+def _limit(seconds: float) -> None:
     """Let the kernel end what takes too long, or more bytes, in native code too."""
     silence = os.open(os.devnull, os.O_WRONLY)  # converters are talkative
     for stream in (sys.stdout, sys.stderr):
         os.dup2(silence, stream.fileno())
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def converted(
@@ -194,7 +189,11 @@ def converted(
     try:
         whole = {**(artifact.describe(model_dir) or {}), **found}
         content, news = onnx_export.export(model_dir, whole, folder / "sample.pkl")
-        staged = _stage(model_dir, folder / "staged", content, {**found, **news})
+        staged = folder / "staged"  # the model folder as it would be
+        staged.mkdir()
+        for path in model_dir.iterdir():
+            (staged / path.name).symlink_to(path.resolve())
+        artifact.amend(staged, {**found, **news}, content)
         validated(staged, kind, (folder / "rows.csv").read_bytes())
         (staged / artifact.ONNX).rename(folder / artifact.ONNX)
     except Different as exc:
@@ -205,20 +204,10 @@ def converted(
     return news
 
 
-def _stage(model_dir: Path, folder: Path, content: bytes, news: dict[str, Any]) -> Path:
-    """Make the model folder as it would be with model.onnx in it. Returns: it."""
-    folder.mkdir()
-    for path in model_dir.iterdir():
-        (folder / path.name).symlink_to(path.resolve())
-    artifact.write(folder / artifact.ONNX, lambda file: file.write(content))
-    artifact.describe_again(folder, **news)
-    return folder
-
-
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the owner's code prints is for the log
-    asked = json.loads(sys.argv[1])
-    for found in main(Path(asked.pop("model_dir")), Path(asked.pop("folder")), **asked):
+    model_dir, folder, seconds = sys.argv[1:]
+    for found in main(Path(model_dir), Path(folder), float(seconds)):
         print(json.dumps(found), file=answer, flush=True)

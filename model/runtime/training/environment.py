@@ -27,21 +27,10 @@ class Environment:
 
     def __init__(self, base_dir: Path) -> None:
         self.base_dir = base_dir
-
-    @property
-    def model_dir(self) -> Path:
-        """Where the model goes, and nothing else (T-36)."""
-        return self.base_dir / "model"
-
-    @property
-    def failure_file(self) -> Path:
-        """The file whose first characters SageMaker shows as FailureReason (T-40)."""
-        return self.base_dir / "output/failure"
-
-    @property
-    def output_data_dir(self) -> Path:
-        """Where everything but the model goes (T-37)."""
-        return self.base_dir / "output/data"
+        self.model_dir = base_dir / "model"  # for the model and nothing else (T-36)
+        self.output_data_dir = base_dir / "output/data"  # for all the rest (T-37)
+        # Its first characters are what SageMaker shows as FailureReason (T-40).
+        self.failure_file = base_dir / "output/failure"
 
     @cached_property
     def resources(self) -> dict[str, Any]:
@@ -50,7 +39,7 @@ class Environment:
         host = found.get("current_host", "localhost")
         return {"hosts": [host], **found, "current_host": host}
 
-    @property
+    @cached_property
     def hosts(self) -> list[str]:
         """All hosts of the job, in the order of their ranks (T-21)."""
         return sorted(self.resources["hosts"])
@@ -60,7 +49,7 @@ class Environment:
         """The name of the host that this is."""
         return str(self.resources["current_host"])
 
-    @property
+    @cached_property
     def leader(self) -> bool:
         """Whether this host saves the model: the first one does (T-21, T-38)."""
         return self.host not in self.hosts[1:]
@@ -100,6 +89,33 @@ class Environment:
             message = f"no channel {name!r} at {folder}; channels of this job: {there}"
             raise ClientError(message)
         return folder
+
+    def variables(self, hyperparameters: Mapping[str, Any]) -> dict[str, str]:
+        """Give the variables of the training toolkit, spelt as it does (T-25)."""
+        folders = {name: self.base_dir / "input/data" / name for name in self.channels}
+        values = {
+            "MODEL_DIR": self.model_dir,
+            "INPUT_DIR": self.base_dir / "input",
+            "INPUT_CONFIG_DIR": self.base_dir / "input/config",
+            "OUTPUT_DIR": self.base_dir / "output",
+            "OUTPUT_DATA_DIR": self.output_data_dir,
+            "OUTPUT_INTERMEDIATE_DIR": self.base_dir / "output/intermediate",
+            "CHANNELS": sorted(folders),
+            **{f"CHANNEL_{name.upper()}": path for name, path in folders.items()},
+            "HPS": hyperparameters,
+            **{f"HP_{name.upper()}": value for name, value in hyperparameters.items()},
+            "USER_ARGS": arguments(hyperparameters),
+            "HOSTS": self.resources["hosts"],
+            "CURRENT_HOST": self.resources["current_host"],
+            "RESOURCE_CONFIG": self.resources,
+            "NETWORK_INTERFACE_NAME": self.resources.get("network_interface_name"),
+            "CURRENT_INSTANCE_TYPE": self.resources.get("current_instance_type"),
+            "CURRENT_INSTANCE_GROUP": self.resources.get("current_group_name"),
+            "NUM_CPUS": cpu_count(),
+            "NUM_GPUS": 0,
+            "LOG_LEVEL": 20,
+        }
+        return {f"SM_{name}": _spelt(value) for name, value in values.items()}
 
     def config(self, name: str) -> dict[str, Any]:
         """Read a file of input/config as `read_json` does. Raises: ClientError."""
@@ -179,38 +195,6 @@ def _is_held(handle: int) -> bool:
         return True
     fcntl.flock(handle, fcntl.LOCK_UN)
     return False
-
-
-def variables(
-    base_dir: Path,
-    channels: Mapping[str, Path],
-    hyperparameters: Mapping[str, Any],
-    resources: Mapping[str, Any],
-) -> dict[str, str]:
-    """Give the variables that the training toolkit sets, spelt as it spells them."""
-    values = {
-        "MODEL_DIR": base_dir / "model",
-        "INPUT_DIR": base_dir / "input",
-        "INPUT_CONFIG_DIR": base_dir / "input/config",
-        "OUTPUT_DIR": base_dir / "output",
-        "OUTPUT_DATA_DIR": base_dir / "output/data",
-        "OUTPUT_INTERMEDIATE_DIR": base_dir / "output/intermediate",
-        "CHANNELS": sorted(channels),
-        **{f"CHANNEL_{name.upper()}": path for name, path in channels.items()},
-        "HPS": hyperparameters,
-        **{f"HP_{name.upper()}": value for name, value in hyperparameters.items()},
-        "USER_ARGS": arguments(hyperparameters),
-        "HOSTS": resources["hosts"],
-        "CURRENT_HOST": resources["current_host"],
-        "RESOURCE_CONFIG": resources,
-        "NETWORK_INTERFACE_NAME": resources.get("network_interface_name"),
-        "CURRENT_INSTANCE_TYPE": resources.get("current_instance_type"),
-        "CURRENT_INSTANCE_GROUP": resources.get("current_group_name"),
-        "NUM_CPUS": cpu_count(),
-        "NUM_GPUS": 0,
-        "LOG_LEVEL": 20,
-    }
-    return {f"SM_{name}": _spelt(value) for name, value in values.items()}
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:

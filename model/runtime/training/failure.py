@@ -71,8 +71,8 @@ def reason(exc: BaseException) -> str:
     """
     if isinstance(exc, KeyboardInterrupt):
         return "Interrupted before the job had ended"
-    if _is_platform(exc):
-        return f"PlatformError: {_short(exc)}{_cure(exc)}\n\n{_trace(exc)}"
+    if cure := _cure(exc):
+        return f"PlatformError: {_short(exc)}{cure}\n\n{_trace(exc)}"
     if isinstance(exc, ClientError):
         return f"ClientError: {exc}"
     if isinstance(exc, Error):
@@ -84,13 +84,16 @@ def reason(exc: BaseException) -> str:
     return f"AlgorithmError: {_short(exc)}{where}\n\n{_trace(exc)}"
 
 
-def _is_platform(exc: BaseException) -> bool:
-    """Say whether memory or a disk was the cause, however it was wrapped."""
-    return any(
-        isinstance(cause, MemoryError | BrokenProcessPool)
-        or (isinstance(cause, OSError) and cause.errno in (*_DISK, errno.ENOMEM))
-        for cause in _causes(exc)
-    )
+def _cure(exc: BaseException) -> str:
+    """Say what to ask for where the machine failed, however its fault was wrapped."""
+    causes = _causes(exc)
+    numbers = [cause.errno for cause in causes if isinstance(cause, OSError)]
+    if any(number in _DISK for number in numbers):
+        return "\nThe disk is full or broken: give the job a larger VolumeSizeInGB"
+    no_memory = any(isinstance(c, MemoryError | BrokenProcessPool) for c in causes)
+    if no_memory or errno.ENOMEM in numbers:
+        return "\nThe memory was not enough: use a larger instance, or fewer processes"
+    return ""
 
 
 def _causes(exc: BaseException | None) -> list[BaseException]:
@@ -99,12 +102,6 @@ def _causes(exc: BaseException | None) -> list[BaseException]:
         causes.append(exc)
         exc = exc.__cause__
     return causes
-
-
-def _cure(exc: BaseException) -> str:
-    if any(getattr(cause, "errno", None) in _DISK for cause in _causes(exc)):
-        return "\nThe disk is full or broken: give the job a larger VolumeSizeInGB"
-    return "\nThe memory was not enough: use a larger instance, or fewer processes"
 
 
 def _short(exc: BaseException) -> str:
@@ -116,15 +113,14 @@ def _short(exc: BaseException) -> str:
 
 def _place(exc: BaseException) -> str:
     """Name the line of the owner's code that was at work."""
-    frames = [
-        (f.filename, f.lineno, f.line) for f in traceback.extract_tb(exc.__traceback__)
-    ]
+    frames = traceback.extract_tb(exc.__traceback__)
     if isinstance(exc, SyntaxError) and exc.filename:  # no frame: it never ran
-        frames.append((exc.filename, exc.lineno, (exc.text or "").strip()))
-    for name, number, line in reversed(frames):
-        file = Path(name)
+        line = exc.text or ""
+        frames.append(traceback.FrameSummary(exc.filename, exc.lineno, "", line=line))
+    for frame in reversed(frames):
+        file = Path(frame.filename)
         if file.parent == runtime.PROGRAM:
-            return f"\nin {file.name}, line {number}: {line}"
+            return f"\nin {file.name}, line {frame.lineno}: {frame.line}"
     return ""
 
 

@@ -8,6 +8,7 @@ merged Annotated, Optional, Enum, Interval and the like into it.
 import json
 import re
 from ast import literal_eval
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -32,7 +33,7 @@ TYPES = {
     dict: "object",
 }
 _NOT_OURS = ("_", "sagemaker_", "default_user_module_name")
-_PYTHON = {"True": True, "False": False, "None": None}  # as str() spells them
+_WORDS = ("True", "False", "None")  # as str() spells them
 _SHOWN = 100  # characters of a wrong value
 _OPENING = re.compile("^(Input|Value error,|Assertion failed,) (?=.)")  # pydantic's
 _LIST = "should be a JSON list, such as [1, 2]"
@@ -172,16 +173,12 @@ def _decode(value: Any, declared: Hyperparameter) -> Any:
 
 def _read(text: str) -> Any:
     """Read JSON, or Python as `str` writes it; what is neither stays text."""
-    try:
+    with suppress(ValueError, RecursionError):
         return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    if not text.startswith(("[", "(", "{")):
-        return _PYTHON.get(text, text)
-    try:
-        return literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return text
+    if text in _WORDS or text.startswith(("[", "(", "{")):
+        with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return literal_eval(text)
+    return text
 
 
 def _fits(value: Any, types: set[str]) -> bool:

@@ -3,13 +3,16 @@
 The order of things around it is in runner.py.
 """
 
+import json
+import re
 import runpy
 import shutil
 import sys
 import tempfile
+import time
 import traceback
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -24,16 +27,17 @@ from runtime.errors import ClientError, ModelError
 from runtime.evaluation import report
 from runtime.models import artifact
 from runtime.tabular.schema import Schema
-from runtime.training import environment, tuning
-from runtime.training.checkpoints import Checkpoints
 from runtime.training.environment import Environment
 from runtime.training.hyperparameters import Declared
 from runtime.training.stopping import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from runtime.training.checkpoints import Checkpoints
 
 VALIDATED_ROWS = 20  # that the last step of a job predicts
+LONGEST_METRIC = 255  # characters of a name, to SageMaker (T-52)
 SAMPLE = 1000  # rows of X on which ONNX has to answer the same
 
 
@@ -62,7 +66,7 @@ class Job(Environment, Generic[Declared]):
 
         Raises: ClientError.
         """
-        with self._state.step(f"read {name}"):
+        with self._step(f"read {name}"):
             rows = data.read(self.channel(name), **pandas_options)
         self._missing |= rows.attrs.get("missing", {})
         return rows
@@ -86,7 +90,7 @@ class Job(Environment, Generic[Declared]):
         `train --describe` gives the regex for it. Raises: ClientError for a name that
         no regex finds.
         """
-        tuning.pattern(name)
+        pattern(name)
         if not isfinite(value):
             message = f"metric {name!r} is {value}: no tuning job can read that"
             raise ValueError(message)
@@ -102,7 +106,7 @@ class Job(Environment, Generic[Declared]):
         (X, y) or X alone: the page measures it too, or describes it. Raises:
         ClientError.
         """
-        with self._state.step("evaluate"):
+        with self._step("evaluate"):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
                 self.metric(f"validation:{name}", value)
@@ -125,7 +129,7 @@ class Job(Environment, Generic[Declared]):
             date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         )
         try:
-            with self._state.step("report"):
+            with self._step("report"):
                 report.write(self.output_data_dir / "report.html", found, context)
         except Exception:  # noqa: BLE001 -- a page is not worth a model
             traceback.print_exc()
@@ -154,7 +158,7 @@ class Job(Environment, Generic[Declared]):
         if model is not None:
             self._state.checkpointed = pd.DataFrame(X).head(VALIDATED_ROWS)
             files = artifact.members(model, self._describe(model, X, partial=True))
-        with self._state.step("checkpoint"), self._state.saving:
+        with self._step("checkpoint"), self._state.saving:
             self.checkpoints.save(state, files)
 
     def restore(self) -> tuple[Any, Any]:
@@ -165,8 +169,10 @@ class Job(Environment, Generic[Declared]):
         return self.checkpoints.load()
 
     @cached_property
-    def checkpoints(self) -> Checkpoints:
+    def checkpoints(self) -> "Checkpoints":
         """The checkpoints of this host; without CheckpointConfig they end with it."""
+        from runtime.training.checkpoints import Checkpoints  # noqa: PLC0415 -- rare
+
         folder = self.base_dir / "checkpoints"
         with suppress(ClientError, KeyError, TypeError):  # not in the contract (T-26)
             folder = Path(self.config("checkpointconfig.json")["LocalPath"])
@@ -192,7 +198,7 @@ class Job(Environment, Generic[Declared]):
         rows = next(r for r in (held_out, state.held_out, X) if r is not None)
         state.partial = state.stopping.is_set()
         description = self._describe(model, X, partial=state.partial)
-        with state.step("save"), state.saving:
+        with self._step("save"), state.saving:
             if self.leader:
                 artifact.save(self.model_dir, model, description)
                 state.sample = _sample(pd.DataFrame(X))
@@ -205,15 +211,24 @@ class Job(Environment, Generic[Declared]):
         It is `__main__`, and SM_* variables are there: `run` has set them.
         """
         file = str(runtime.PROGRAM / path)
-        sys.argv = [file, *environment.arguments(self._given())]
+        sys.argv = [file, *json.loads(self.environment()["SM_USER_ARGS"])]
         runpy.run_path(file, run_name="__main__")
 
     def environment(self) -> dict[str, str]:
         """Give the SM_* variables of the training toolkit (T-25)."""
-        folders = {name: self.base_dir / "input/data" / name for name in self.channels}
-        return environment.variables(
-            self.base_dir, folders, self._given(), self.resources
+        given = self.hyperparameters.model_dump(
+            mode="json", by_alias=True, exclude_unset=True
         )
+        return self.variables(given)
+
+    @contextmanager
+    def _step(self, name: str) -> "Iterator[None]":
+        """Count the seconds of a block."""
+        seconds, start = self._state.seconds, time.monotonic()
+        try:
+            yield
+        finally:
+            seconds[name] = seconds.get(name, 0) + time.monotonic() - start
 
     def _describe(self, model: Any, X: Any, *, partial: bool) -> dict[str, Any]:
         """Give what model.json says beside versions."""
@@ -227,10 +242,20 @@ class Job(Environment, Generic[Declared]):
             "columns": Schema.learn(X, na_values=self._missing).to_json(),
         }
 
-    def _given(self) -> dict[str, Any]:
-        return self.hyperparameters.model_dump(
-            mode="json", by_alias=True, exclude_unset=True
+
+def pattern(name: str) -> str:
+    """Give the regex for what `Job.metric` prints, and for no other metric (T-52).
+
+    The name stands at the start of a line, or behind a prefix of the log or the quote
+    of a JSON log. Raises: ClientError, where that could not tell two names apart.
+    """
+    if not re.fullmatch(r'[^\s"=;]+', name) or len(name) > LONGEST_METRIC:
+        message = (
+            f'metric {name!r:.50}: a name is one word without ", = and ;, of at most '
+            f"{LONGEST_METRIC} characters"
         )
+        raise ClientError(message)
+    return rf'(?:^|[\s"]){re.escape(name)}=([0-9.eE+-]+);'
 
 
 def _sample(X: pd.DataFrame) -> pd.DataFrame:

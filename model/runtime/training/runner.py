@@ -89,10 +89,9 @@ def _told(state: JobState) -> Iterator[None]:
             failure.leave_within(failure.LINGER, state.status)
 
 
+@functools.cache  # once, be it before the owner's files are imported or in `run`
 def begin(state: JobState) -> None:
     """Leave nothing of an earlier job (T-37, T-42, T-50), and hear stops."""
-    if state.running:
-        return
     folders = state.environment
     folders.failure_file.parent.mkdir(parents=True, exist_ok=True)
     folders.failure_file.unlink(missing_ok=True)
@@ -101,7 +100,6 @@ def begin(state: JobState) -> None:
         empty(folders.model_dir)
         hold(folders.model_dir)
     stopping.watch(state)
-    state.running = True
 
 
 def _job(state: JobState, declared: "type[Declared]") -> "Job[Declared]":
@@ -137,10 +135,11 @@ def _train(
 
 def _validate(job: "Job[Any]", state: JobState) -> None:
     """Ask the model folder in a fresh process. Raises: ModelError."""
-    with state.step("validate"):
-        onnx = validation.validate(
-            job.model_dir, state.held_out, state.sample, state.stopping.is_set
-        )
+    start = time.monotonic()
+    onnx = validation.validate(
+        job.model_dir, state.held_out, state.sample, state.stopping.is_set
+    )
+    state.seconds["validate"] = time.monotonic() - start
     if onnx:
         print(onnx)
     wanted = job.config("hyperparameters.json").get("_tuning_objective_metric")

@@ -10,9 +10,6 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,11 +26,10 @@ STOPPED = "Stopped before a model was saved"
 
 
 class JobState:
-    """How far a job has come: running, saving, saved; stopping at any time."""
+    """How far a job has come: saving, saved, ended; stopping at any time."""
 
     def __init__(self, base_dir: Path) -> None:
         self.environment = Environment(base_dir)
-        self.running = False  # nothing of an earlier job is left
         self.job: Job[Any] | None = None  # from the hyperparameters on
         self.saving = threading.Lock()  # held while files of the job change
         self.saved = threading.Event()
@@ -48,16 +44,6 @@ class JobState:
         self.held_out: pd.DataFrame | None = None
         self.checkpointed: pd.DataFrame | None = None
         self.sample: pd.DataFrame | None = None
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Count the seconds of a block."""
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            spent = time.monotonic() - start
-            self.seconds[name] = self.seconds.get(name, 0) + spent
 
 
 def watch(state: JobState) -> None:

@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from runtime.errors import ClientError
 from runtime.training.hyperparameters import JSON, Hyperparameter, declared_in
+from runtime.training.job import pattern
 
 MOST_RANGES, MOST_VALUES, MOST_METRICS = 30, 30, 40  # of SageMaker (T-52, T-53)
-LONGEST_TEXT, LONGEST_METRIC, LONGEST_REGEX = 256, 255, 500
+LONGEST_TEXT, LONGEST_REGEX = 256, 500
 _KINDS = {"integer": "IntegerParameterRanges", "number": "ContinuousParameterRanges"}
 _CHOICES = "CategoricalParameterRanges"
 _FIXED = 'leave out what is fixed, with json_schema_extra={"tunable": False}'
@@ -61,26 +62,14 @@ def describe(declared: type[BaseModel], metrics: Sequence[str]) -> JSON:
             for kind, found in _ranges(hyperparameter).items():
                 _check_texts(hyperparameter.names[0], found.get("Values", []))
                 ranges[kind].append({"Name": hyperparameter.names[0], **found})
-    definitions = [{"Name": m, "Regex": pattern(m)} for m in dict.fromkeys(metrics)]
     number = sum(map(len, ranges.values()))
     _check(number, MOST_RANGES, f"hyperparameters to tune; {_FIXED}")
-    _check(len(definitions), MOST_METRICS, "metrics")
+    regexes = {name: pattern(name) for name in metrics}
+    _check(len(regexes), MOST_METRICS, "metrics")
+    for name, regex in regexes.items():
+        _check(len(regex), LONGEST_REGEX, f"characters in the regex of {name!r:.50}")
+    definitions = [{"Name": n, "Regex": regex} for n, regex in regexes.items()]
     return {"ParameterRanges": ranges, "MetricDefinitions": definitions}
-
-
-def pattern(name: str) -> str:
-    """Give the regex for what `job.metric` prints, and for no other metric (T-52).
-
-    The name stands at the start of a line, or behind a prefix of the log or the quote
-    of a JSON log. Raises: ClientError, where that could not tell two names apart.
-    """
-    regex = rf'(?:^|[\s"]){re.escape(name)}=([0-9.eE+-]+);'
-    if not re.fullmatch(r'[^\s"=;]+', name):
-        message = f'metric {name!r}: a name is one word without ", = and ;'
-        raise ClientError(message)
-    _check(len(name), LONGEST_METRIC, f"characters in the name of metric {name!r:.50}")
-    _check(len(regex), LONGEST_REGEX, f"characters in the regex of metric {name!r:.50}")
-    return regex
 
 
 def table(declared: type[BaseModel]) -> str:

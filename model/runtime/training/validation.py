@@ -24,7 +24,7 @@ from runtime.models import artifact
 if TYPE_CHECKING:
     import pandas as pd
 
-SECONDS, MEMORY = 120, 8 * 2**30  # limits of a conversion to ONNX; bytes
+SECONDS = 120  # that a conversion to ONNX may take
 
 
 def validate(
@@ -32,7 +32,7 @@ def validate(
     rows: "pd.DataFrame | None",
     sample: "pd.DataFrame | None" = None,
     is_stopping: Callable[[], bool] = lambda: False,
-    **limits: float,
+    seconds: float = SECONDS,
 ) -> str:
     """Have a model folder loaded, some rows predicted, and model.onnx made of it.
 
@@ -49,27 +49,30 @@ def validate(
         if sample is not None:
             with suppress(OSError):  # a full disk: half of a file cannot be converted
                 sample.to_pickle(folder / "sample.pkl")
-        given = {"seconds": SECONDS, "memory": MEMORY, **limits}
-        request = {"model_dir": str(model_dir), "folder": scratch, "limits": given}
-        found = _ask(request, folder, is_stopping)
+        status, found = _ask(model_dir, folder, seconds, is_stopping)
         if failure := found.pop("failure", ""):
             raise ModelError(failure)
+        if status and (folder / "sample.pkl").exists():
+            found.setdefault(artifact.ONNX_NOTE, f"no ONNX: {_why(status, seconds)}")
+        made = folder / artifact.ONNX
         try:
-            _keep(model_dir, found, folder / artifact.ONNX)
+            onnx = made.read_bytes() if made.exists() else b""
+            artifact.amend(model_dir, found, onnx)
         except OSError as exc:  # the model is whole without it
             return f"no ONNX: {exc}"
-        return str(found.get(artifact.ONNX_NOTE, ""))
+    return str(found.get(artifact.ONNX_NOTE, ""))
 
 
 def _ask(
-    request: dict[str, Any], folder: Path, is_stopping: Callable[[], bool]
-) -> dict[str, Any]:
-    """Run the process. Returns: the JSON object on the last line of its stdout.
+    model_dir: Path, folder: Path, seconds: float, is_stopping: Callable[[], bool]
+) -> tuple[int, dict[str, Any]]:
+    """Run the process. Returns: its status, and the last line of its stdout, as JSON.
 
     The first line is there before a conversion begins, which may be killed or may take
     its process with it. A file takes all lines, where a pipe would have to be emptied.
     """
-    command = [sys.executable, "-m", "runtime.models.validate", json.dumps(request)]
+    module = [sys.executable, "-m", "runtime.models.validate"]
+    command = [*module, str(model_dir), str(folder), str(seconds)]
     alone = os.environ | {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
     answer = folder / "answer"
     with (
@@ -85,29 +88,17 @@ def _ask(
                 time.sleep(0.02)
         finally:
             child.kill()  # no harm where it has ended
+    status = child.returncode
     lines = answer.read_text().split("\n")[:-1]
     if not lines:
-        ended = f"the process that loads the model ended with status {child.returncode}"
-        return {"failure": f"the model cannot be validated: {ended}"}
-    found: dict[str, Any] = json.loads(lines[-1])
-    if child.returncode and (folder / "sample.pkl").exists():
-        found.setdefault(
-            artifact.ONNX_NOTE, f"no ONNX: {_why(child.returncode, request)}"
-        )
-    return found
+        ended = f"the process that loads the model ended with status {status}"
+        return status, {"failure": f"the model cannot be validated: {ended}"}
+    return status, json.loads(lines[-1])
 
 
-def _why(status: int, request: dict[str, Any]) -> str:
+def _why(status: int, seconds: float) -> str:
     if status == -signal.SIGKILL:
         return "the job is stopping"
     if status == -signal.SIGALRM:
-        return f"it took over {request['limits']['seconds']:g} s"
+        return f"it took over {seconds:g} s"
     return f"the conversion ended with status {status}"
-
-
-def _keep(model_dir: Path, found: dict[str, Any], made: Path) -> None:
-    if made.exists():
-        content = made.read_bytes()
-        artifact.write(model_dir / artifact.ONNX, lambda file: file.write(content))
-    if found:
-        artifact.describe_again(model_dir, **found)
