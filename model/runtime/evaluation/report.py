@@ -18,13 +18,11 @@ from sklearn.metrics import precision_recall_fscore_support
 from sklearn.utils import resample
 
 from runtime.evaluation import charts, importance
-from runtime.evaluation.evaluate import BINARY, REGRESSION, Evaluation, evaluate
+from runtime.evaluation.evaluate import REGRESSION, Evaluation, evaluate
 from runtime.evaluation.predictions import Predictions
 
 IMPORTANCE_SECONDS = 2.0
 TRAINING_ROWS = 10_000  # that the training score is measured on, at most
-SHOWN = 20  # classes, confusions and columns that are not folded away
-LISTED = 1000  # classes, and names of columns that were not measured, at most
 _WORST, _VALUES = 10, 12  # rows, and columns of each
 _ROWS, _COLUMNS = 100_000, 100  # of a table that are described, at most
 _WIDTH = 40  # characters of a value
@@ -78,15 +76,10 @@ def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
     return kind(evaluation) | {
         "job": context,
         "evaluation": evaluation,
-        "target": asked.target,
-        "n_rows": len(asked.truth),
-        "n_columns": asked.frame.shape[1],
         "training": _attempt(_training, asked.model, X, y),
         "importance": _attempt(_importance, asked),
         "worst": _worst(asked),
         "tables": {title: summarise(frame) for title, frame in tables.items()},
-        "SHOWN": SHOWN,
-        "LISTED": LISTED,
     }
 
 
@@ -101,8 +94,7 @@ def _attempt(ask: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
 def _training(model: Any, X: Any, y: Any) -> dict[str, Any]:
     """Measure the model on rows that it was fitted on."""
     if y is not None and len(X) > TRAINING_ROWS:
-        given = {"replace": False, "n_samples": TRAINING_ROWS, "random_state": 0}
-        X, y = resample(X, y, **given)
+        X, y = resample(X, y, replace=False, n_samples=TRAINING_ROWS, random_state=0)
     return {"metrics": {} if y is None else evaluate(model, X, y).metrics}
 
 
@@ -114,7 +106,6 @@ def _of_classes(evaluation: Evaluation) -> dict[str, Any]:
             asked.truth, asked.predicted, labels=range(len(names)), zero_division=nan
         )
     return {
-        "second": names[1] if evaluation.kind == BINARY else "",
         "classes": list(zip(names, *by_class, strict=True)),
         "count": count,
         "confusions": [pair for pair, _ in count.most_common() if pair[0] != pair[1]],
@@ -129,7 +120,6 @@ def _of_numbers(evaluation: Evaluation) -> dict[str, Any]:
     off = np.abs(truth - evaluation.predictions.predicted)
     off = off[np.isfinite(off)]
     return {
-        "second": "",
         "constant": float(truth.std()),
         "sizes": [(s, np.quantile(off, s)) for s in shares] if len(off) else [],
         "residuals": charts.residuals(evaluation),
