@@ -149,19 +149,20 @@ def _importance(asked: Predictions) -> dict[str, Any]:
     """Give mean and spread of what was measured, and the columns that were not."""
     found, names = importance.measure(asked, IMPORTANCE_SECONDS), asked.frame.columns
     harm = {c: (np.mean(each), np.std(each)) for c, each in found.harm.items()}
-    bars = pd.DataFrame(harm, ["mean", "deviation"], dtype="float64").T
+    columns = ["mean", "deviation"]
+    bars = pd.DataFrame.from_dict(harm, orient="index", columns=columns, dtype=float)
     bars = bars.replace([np.inf, -np.inf], nan).dropna()
     bars = bars.sort_values("mean", ascending=False, kind="stable")
     mean, low, high = bars["mean"], bars["mean"] - bars["deviation"], bars.sum(axis=1)
     edges = np.column_stack([np.zeros(len(bars)), mean, low, high])
     places = charts.place(edges, charts.span([*edges.ravel(), 0]))
-    columns = list(bars.index)
+    measured, deviation = list(bars.index), bars["deviation"]
     return {
         "rows": found.rows,
         "repeats": sorted({len(harm) for harm in found.harm.values()}),
         "seconds": IMPORTANCE_SECONDS,
-        "bars": list(zip(names[columns], mean, bars["deviation"], places, strict=True)),
-        "missing": [name for c, name in enumerate(names) if c not in columns],
+        "bars": list(zip(names[measured], mean, deviation, places, strict=True)),
+        "missing": [name for c, name in enumerate(names) if c not in measured],
     }
 
 
