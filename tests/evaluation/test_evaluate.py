@@ -270,7 +270,7 @@ def test_labels_of_another_type_than_the_models_are_errors() -> None:
     found = evaluate(LogisticRegression().fit(X, y), X, y.astype(str))
     assert found.metrics["accuracy"] == 0
     assert found.predictions.labels == (0, 1, "0", "1")
-    assert found.predictions.names == ["0", "1", "'0'", "'1'"]
+    assert found.predictions.names == ("0", "1", "'0'", "'1'")
 
 
 def test_a_class_without_rows_changes_no_number_of_the_others() -> None:

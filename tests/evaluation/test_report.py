@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from harness import ROOT
-from runtime.evaluation import Evaluation, charts, evaluate, importance, report, summary
+from runtime.evaluation import Evaluation, charts, evaluate, importance, report
 from runtime.evaluation.report import Context
 
 RANDOM = np.random.default_rng(0)
@@ -407,7 +407,7 @@ def test_a_summary_tells_what_a_column_holds() -> None:
             "truth": [True, True, True, False],
         }
     )
-    rows, size = summary.summarise(frame)
+    rows, size = report.summarise(frame)
     names = ("name", "range", "share", "missing", "distinct")
     assert [[row.get(name) for name in names] for row in rows] == [
         ["number", "-2 to 1.5", None, 1, 2],
@@ -425,7 +425,7 @@ def test_a_summary_tells_what_a_column_holds() -> None:
 
 def test_a_large_table_is_described_by_some_of_it() -> None:
     frame = pd.DataFrame(np.zeros((100_001, 101)), columns=[0] * 101)
-    rows, size = summary.summarise(frame)
+    rows, size = report.summarise(frame)
     assert len(rows) == 100
     assert size == (
         "100,001 rows, 101 columns; 100,000 rows of 100 columns are described."

@@ -113,6 +113,16 @@ def test_rows_of_a_checkpoint_do_not_check_another_model(base_dir: Path) -> None
     assert list(made._state.held_out) == ["colour"]
 
 
+def test_an_array_is_evaluated_like_a_frame(base_dir: Path) -> None:
+    made, rows, y = job(base_dir), X.to_numpy(), pd.Series([1.0, 2.0])
+    made.evaluate(DummyRegressor().fit(rows, y), rows, y)
+    assert made.metrics["validation:mae"] == 0.5
+    written = {file.name for file in made.output_data_dir.iterdir()}
+    assert written == {"evaluation.json", "predictions.csv", "report.html"}
+    assert made._state.held_out is not None
+    assert made._state.held_out.to_numpy().tolist() == rows.tolist()
+
+
 @pytest.mark.parametrize(("host", "saves"), [("algo-1", True), ("algo-2", False)])
 def test_only_the_first_host_saves(base_dir: Path, host: str, *, saves: bool) -> None:
     """T-21, T-36, T-37, T-38: the folders of all hosts become one archive."""

@@ -18,19 +18,15 @@ from runtime.evaluation.predictions import Predictions
 
 # Names that `Evaluation.metrics` can have. `precision`, `recall` and `f1` are those of
 # the second of two classes; weighted_recall is not here, since it is the accuracy.
-_CLASSES = ("accuracy", "balanced_accuracy", "weighted_precision", "weighted_f1")
-_SCORES = ("auc", "log_loss")
-_TWO_CLASSES = ("precision", "recall", "f1")
-_NUMBERS = ("rmse", "mae", "r2")
-METRICS = (*_CLASSES, *_SCORES, *_TWO_CLASSES, *_NUMBERS)
+_PREDICTED = ("accuracy", "balanced_accuracy", "weighted_precision", "weighted_f1")
+_OF_CLASSES = (*_PREDICTED, "auc", "log_loss")
+_OF_TWO = (*_OF_CLASSES, "precision", "recall", "f1")
+_OF_NUMBERS = ("rmse", "mae", "r2")
+METRICS = (*_OF_TWO, *_OF_NUMBERS)
 
 BINARY, MULTICLASS = "binary_classification", "multiclass_classification"
 REGRESSION = "regression"
-_EXPECTED = {
-    BINARY: (*_CLASSES, *_SCORES, *_TWO_CLASSES),
-    MULTICLASS: (*_CLASSES, *_SCORES),
-    REGRESSION: _NUMBERS,
-}
+_EXPECTED = {BINARY: _OF_TWO, MULTICLASS: _OF_CLASSES, REGRESSION: _OF_NUMBERS}
 MANY_CLASSES = 100  # with more there is no auc, and evaluation.json leaves zeros out
 _CURVE_POINTS = 200
 _NEEDS = {

@@ -69,8 +69,15 @@ def _shuffled(
 
 def _errors(predictions: Predictions, rows: pd.DataFrame, truth: Array) -> Any:
     """Give the error in each of the copies of the rows that follow one another."""
-    answers = predictions.predict(rows).reshape(-1, len(truth))
+    given: Any = rows  # in the form that X had
+    if isinstance(predictions.X, pd.Series):
+        given = rows.iloc[:, 0]
+    elif not isinstance(predictions.X, pd.DataFrame):
+        given = rows.to_numpy()
+    answers = np.asarray(predictions.model.predict(given)).ravel()
     if predictions.labels:
-        return (answers != truth).mean(axis=1).tolist()
-    with np.errstate(all="ignore"):
-        return np.sqrt(((answers - truth) ** 2).mean(axis=1)).tolist()
+        labels = pd.Index(predictions.labels, dtype=object)
+        found = labels.get_indexer(answers).reshape(-1, len(truth))
+        return (found != truth).mean(axis=1).tolist()
+    off = answers.astype("float64").reshape(-1, len(truth)) - truth
+    return np.sqrt((off**2).mean(axis=1)).tolist()

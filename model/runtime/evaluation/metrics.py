@@ -12,6 +12,7 @@ from math import isfinite, nan, sqrt
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 Array = np.ndarray[Any, Any]
@@ -133,10 +134,8 @@ def share(part: int, whole: int) -> Metric:
     if not whole:
         return Metric(*[nan] * 4)
     share = float(part / whole)
-    centre = (part + _Z**2 / 2) / (whole + _Z**2)
-    half = _Z / (whole + _Z**2) * sqrt(whole * share * (1 - share) + _Z**2 / 4)
-    low, high = min(share, centre - half), max(share, centre + half)
-    return Metric(share, sqrt(share * (1 - share) / whole), max(0.0, low), high)
+    ends = binomtest(int(part), int(whole)).proportion_ci(method="wilson")
+    return Metric(share, sqrt(share * (1 - share) / whole), *map(float, ends))
 
 
 @np.errstate(all="ignore")  # what is not finite is left out

@@ -28,41 +28,19 @@ class Predictions:
 
     model: Any
     X: Any  # as it was given
+    frame: pd.DataFrame  # X, whatever it is
     target: str  # the name of y, if it has one
     truth: Array
     predicted: Array
     labels: tuple[Any, ...] = ()
+    names: tuple[str, ...] = ()  # the labels as text, no two the same
     scores: Array | None = None
     score: str = ""
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """Give X as a frame, whatever it is."""
-        return pd.DataFrame(self.X)
-
-    @property
-    def names(self) -> list[str]:
-        """Give the labels as text, no two the same."""
-        names = [str(label) for label in self.labels]
-        unique = len(set(names)) == len(names)
-        return names if unique else [repr(label) for label in self.labels]
 
     @property
     def confusion(self) -> Counter[tuple[int, int]]:
         """Count the rows of a classifier by true and predicted class."""
         return Counter(zip(self.truth.tolist(), self.predicted.tolist(), strict=True))
-
-    def predict(self, rows: pd.DataFrame) -> Array:
-        """Predict rows like those of `frame`, given to the model as X was.
-
-        The answers have the form of `predicted`; -1 is a label that is not in `labels`.
-        """
-        given: Any = rows
-        if not isinstance(self.X, pd.DataFrame):
-            given = (
-                rows.iloc[:, 0] if isinstance(self.X, pd.Series) else rows.to_numpy()
-            )
-        return _in_form(_predict(self.model, given), self.labels)
 
     def table(self) -> pd.DataFrame:
         """Give one row per row of X: its index, y, the prediction, and how sure it is.
@@ -97,22 +75,19 @@ def ask(model: Any, X: Any, y: Any) -> Predictions:
             "with the value to predict"
         )
         raise ClientError(message)
-    given = model, X, _name(y)
-    predicted = _predict(model, X)
+    given = model, X, pd.DataFrame(X), _name(y)
+    predicted = _column(model.predict(X), len(X), "what the model predicts")
     if not _classifies(model, truth):
-        return Predictions(*given, _in_form(truth, ()), _in_form(predicted, ()))
+        return Predictions(*given, truth.astype("float64"), predicted.astype("float64"))
     known = np.asarray(getattr(model, "classes_", [])).tolist()
     truth, predicted = truth.astype(object), predicted.astype(object)
     predicted[pd.isna(predicted)] = np.nan  # no answer is a wrong one
     seen = pd.unique(np.concatenate([truth, predicted]))
     new = sorted({*seen} - {*known}, key=lambda label: (type(label).__name__, label))
-    labels = (*known, *new)
-    codes = _in_form(truth, labels), _in_form(predicted, labels)
-    return Predictions(*given, *codes, labels, *_scores(model, X, len(known or new)))
-
-
-def _predict(model: Any, rows: Any) -> Array:
-    return _column(model.predict(rows), len(rows), "what the model predicts")
+    labels = pd.Index([*known, *new], dtype=object)
+    codes = labels.get_indexer(truth), labels.get_indexer(predicted)
+    scores = _scores(model, X, len(known or new))
+    return Predictions(*given, *codes, tuple(labels), _texts(labels), *scores)
 
 
 def _column(values: Any, n_rows: int, what: str) -> Array:
@@ -133,6 +108,12 @@ def _name(y: Any) -> str:
     return "" if name is None else str(name)
 
 
+def _texts(labels: "pd.Index[Any]") -> tuple[str, ...]:
+    """Write labels so that no two are the same: 1 and '1'."""
+    texts = tuple(map(str, labels))
+    return texts if len(set(texts)) == len(texts) else tuple(map(repr, labels))
+
+
 def _classifies(model: Any, truth: Array) -> bool:
     try:
         if is_classifier(model) or is_regressor(model):
@@ -140,14 +121,6 @@ def _classifies(model: Any, truth: Array) -> bool:
     except AttributeError:  # it has nothing of scikit-learn's base classes
         pass
     return hasattr(model, "predict_proba") or truth.dtype.kind not in "iuf"
-
-
-def _in_form(values: Array, labels: tuple[Any, ...]) -> Array:
-    """Give positions in `labels`; numbers, if there are none."""
-    if not labels:
-        return values.astype("float64")
-    positions: Array = pd.Index(labels, dtype=object).get_indexer(values)
-    return positions
 
 
 def _scores(model: Any, X: Any, n_known: int) -> tuple[Array | None, str]:

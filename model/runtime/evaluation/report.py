@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import isfinite, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,14 @@ from sklearn.metrics import precision_recall_fscore_support
 from sklearn.utils import resample
 
 from runtime.evaluation import charts, importance
-from runtime.evaluation.evaluate import BINARY, REGRESSION, Evaluation, evaluate
+from runtime.evaluation.evaluate import REGRESSION, Evaluation, evaluate
 from runtime.evaluation.predictions import Predictions
-from runtime.evaluation.summary import short, summarise
 
 IMPORTANCE_SECONDS = 2.0
 TRAINING_ROWS = 10_000  # that the training score is measured on, at most
-SHOWN = 20  # classes, confusions and columns that are not folded away
-LISTED = 1000  # classes, and names of columns that were not measured, at most
 _WORST, _VALUES = 10, 12  # rows, and columns of each
+_ROWS, _COLUMNS = 100_000, 100  # of a table that are described, at most
+_WIDTH = 40  # characters of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +76,10 @@ def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
     return kind(evaluation) | {
         "job": context,
         "evaluation": evaluation,
-        "target": asked.target,
-        "n_rows": len(asked.truth),
-        "n_columns": asked.frame.shape[1],
         "training": _attempt(_training, asked.model, X, y),
         "importance": _attempt(_importance, asked),
         "worst": _worst(asked),
         "tables": {title: summarise(frame) for title, frame in tables.items()},
-        "SHOWN": SHOWN,
-        "LISTED": LISTED,
     }
 
 
@@ -100,8 +94,7 @@ def _attempt(ask: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
 def _training(model: Any, X: Any, y: Any) -> dict[str, Any]:
     """Measure the model on rows that it was fitted on."""
     if y is not None and len(X) > TRAINING_ROWS:
-        given = {"replace": False, "n_samples": TRAINING_ROWS, "random_state": 0}
-        X, y = resample(X, y, **given)
+        X, y = resample(X, y, replace=False, n_samples=TRAINING_ROWS, random_state=0)
     return {"metrics": {} if y is None else evaluate(model, X, y).metrics}
 
 
@@ -113,7 +106,6 @@ def _of_classes(evaluation: Evaluation) -> dict[str, Any]:
             asked.truth, asked.predicted, labels=range(len(names)), zero_division=nan
         )
     return {
-        "second": names[1] if evaluation.kind == BINARY else "",
         "classes": list(zip(names, *by_class, strict=True)),
         "count": count,
         "confusions": [pair for pair, _ in count.most_common() if pair[0] != pair[1]],
@@ -128,7 +120,6 @@ def _of_numbers(evaluation: Evaluation) -> dict[str, Any]:
     off = np.abs(truth - evaluation.predictions.predicted)
     off = off[np.isfinite(off)]
     return {
-        "second": "",
         "constant": float(truth.std()),
         "sizes": [(s, np.quantile(off, s)) for s in shares] if len(off) else [],
         "residuals": charts.residuals(evaluation),
@@ -151,28 +142,57 @@ def _worst(asked: Predictions) -> pd.DataFrame:
     answers = asked.table().iloc[chosen, :3].assign(**{name: told[chosen]})
     values = asked.frame.iloc[chosen, :_VALUES].set_axis(chosen)
     table = pd.concat([answers, values], axis=1).astype(object)
-    return table.where(table.notna(), "missing").map(short)
+    return table.where(table.notna(), "missing").map(_short)
 
 
 def _importance(asked: Predictions) -> dict[str, Any]:
     """Give mean and spread of what was measured, and the columns that were not."""
     found, names = importance.measure(asked, IMPORTANCE_SECONDS), asked.frame.columns
-    rows = [(c, np.mean(harm), np.std(harm)) for c, harm in found.harm.items()]
-    rows = sorted((r for r in rows if isfinite(r[1] + r[2])), key=lambda r: -r[1])
-    columns, means, spreads = zip(*rows, strict=True) if rows else ((), (), ())
-    ends = np.transpose(
-        [
-            np.zeros(len(rows)),
-            means,
-            np.subtract(means, spreads),
-            np.add(means, spreads),
-        ]
-    )
-    places = charts.place(ends, charts.span([*ends.ravel(), 0]))
+    harm = {c: (np.mean(each), np.std(each)) for c, each in found.harm.items()}
+    columns = ["mean", "deviation"]
+    bars = pd.DataFrame.from_dict(harm, orient="index", columns=columns, dtype=float)
+    bars = bars.replace([np.inf, -np.inf], nan).dropna()
+    bars = bars.sort_values("mean", ascending=False, kind="stable")
+    mean, low, high = bars["mean"], bars["mean"] - bars["deviation"], bars.sum(axis=1)
+    edges = np.column_stack([np.zeros(len(bars)), mean, low, high])
+    places = charts.place(edges, charts.span([*edges.ravel(), 0]))
+    measured, deviation = list(bars.index), bars["deviation"]
     return {
         "rows": found.rows,
         "repeats": sorted({len(harm) for harm in found.harm.values()}),
         "seconds": IMPORTANCE_SECONDS,
-        "bars": list(zip(names[list(columns)], means, spreads, places, strict=True)),
-        "missing": [name for c, name in enumerate(names) if c not in columns],
+        "bars": list(zip(names[measured], mean, deviation, places, strict=True)),
+        "missing": [name for c, name in enumerate(names) if c not in measured],
     }
+
+
+def summarise(frame: pd.DataFrame) -> tuple[list[dict[str, Any]], str]:
+    """Describe each column, and say how much of the table is described."""
+    some = frame.iloc[:, :_COLUMNS]
+    if len(some) > _ROWS:
+        some = some.sample(_ROWS, random_state=0)
+    size = f"{len(frame):,} rows, {frame.shape[1]:,} columns"
+    if some.shape != frame.shape:
+        size += f"; {len(some):,} rows of {some.shape[1]} columns are described"
+    return [_describe(name, some.iloc[:, i]) for i, name in enumerate(some)], f"{size}."
+
+
+def _short(value: Any) -> str:
+    """Write a value in 40 characters at most."""
+    text = f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+
+
+def _describe(name: Any, column: "pd.Series[Any]") -> dict[str, Any]:
+    """Give the least and the largest value, or the most frequent and its share."""
+    values, told = column.dropna(), {"name": name, "type": column.dtype}
+    if column.dtype == "object":
+        values = values.astype("str")  # lists, for example, cannot be counted
+    told |= {"distinct": values.nunique(), "missing": len(column) - len(values)}
+    told["rows"] = len(column)
+    if len(values) and values.dtype.kind in "iufmM":
+        return told | {"range": f"{_short(values.min())} to {_short(values.max())}"}
+    if values.empty:
+        return told | {"range": ""}
+    counts = values.value_counts(normalize=True)
+    return told | {"range": _short(counts.index[0]), "share": counts.iloc[0]}
