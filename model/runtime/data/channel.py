@@ -17,14 +17,13 @@ import warnings
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import repeat
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from runtime.data.options import ColumnOptions
+from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.data.readers import (
     COMPRESSED,
     may_hide_missing,
@@ -36,6 +35,7 @@ from runtime.data.readers import (
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
 from runtime.tabular import cells
+from runtime.tabular.cells import NA_VALUES
 
 _READERS: dict[str, Callable[..., pd.DataFrame]] = {
     "CSV": read_csv,
@@ -69,22 +69,25 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     if form != "JSON Lines":  # in which an absent key is a missing cell
         _refuse_other_columns(dict(zip(files, frames, strict=True)))
     frame = _concatenate(frames)
-    names = [str(name) for name in frame]
-    mixed = [n for n in names if declared.dtype(n) is None and _is_mixed(frame[n])]
+    own = {str(name): declared.column(str(name)) for name in frame}
+    mixed = [n for n in own if own[n].dtype is None and _is_mixed(frame[n])]
     if mixed and form != "CSV":
         _refuse_types(mixed[0], dict(zip(files, frames, strict=True)))
     if mixed:
         as_text = partial(reader, as_text=mixed)
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
+    finish = partial(_finish, typed=declared.typed)
     with ThreadPoolExecutor(cpu_count()) as pool:
-        finished = pool.map(_finish, (frame[n] for n in names), names, repeat(declared))
-        columns = dict(zip(names, finished, strict=True))
+        finished = pool.map(finish, (frame[name] for name in own), own.values())
+        columns = dict(zip(own, finished, strict=True))
     frame = pd.DataFrame(columns, copy=False)
-    words = {
-        n: declared.na_values(n, text=v.dtype == "str") for n, v in columns.items()
+    missing = {
+        name: o.na_texts if columns[name].dtype == "str" else o.na_others
+        for name, o in own.items()
     }
-    other = {name: sorted(its) for name, its in words.items() if its != cells.NA_VALUES}
-    frame.attrs["missing"] = other
+    frame.attrs["missing"] = {
+        name: sorted(texts) for name, texts in missing.items() if texts != NA_VALUES
+    }
     return frame
 
 
@@ -202,25 +205,25 @@ def _refuse_types(name: str, frames: dict[str, pd.DataFrame]) -> None:
 
 
 def _finish(
-    values: "pd.Series[Any]", name: str, declared: ColumnOptions
+    values: "pd.Series[Any]", own: ColumnOption, *, typed: bool
 ) -> "pd.Series[Any]":
     """Give a column its type, and make missing what the owner says is missing."""
-    dtype = declared.dtype(name)
+    dtype = own.dtype
     if values.dtype == "object" and dtype is None:
         values = values.where(values.notna(), nan).infer_objects()
     if values.dtype.kind in "iuf":
-        values = _without(values, declared.na_numbers(name))
-    elif values.dtype == "str" and (declared.typed or may_hide_missing(values)):
-        values = _without(values, declared.na_values(name))
+        values = _without(values, own.na_numbers)
+    elif values.dtype == "str" and (typed or may_hide_missing(values)):
+        values = _without(values, own.na_texts)
     if dtype is not None:
         try:
             return values.astype(dtype)
         except (TypeError, ValueError) as exc:
-            message = f"column {name!r} is no {dtype}: {exc}"
+            message = f"column {values.name!r} is no {dtype}: {exc}"
             raise ClientError(message) from exc
     if values.dtype == "uint64" or values.isna().all():
         return values.astype("float64")
-    spelt = values.dtype == "str" and not declared.typed
+    spelt = values.dtype == "str" and not typed
     if spelt and all(map(cells.is_number, values.dropna())):
         return values.map(lambda v: float(cells.spelt(v)), "ignore").astype("float64")
     return values

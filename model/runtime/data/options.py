@@ -1,13 +1,22 @@
 """What the owner says of columns, in the words of `pandas.read_csv`, for any format."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from runtime.tabular import cells
 
 EMPTY = frozenset(("",))  # all that is missing where text is text
+
+
+class ColumnOption(NamedTuple):
+    """What the owner says of one column."""
+
+    dtype: Any  # None: its cells say it
+    na_texts: frozenset[str]  # what is missing in a column of text
+    na_others: frozenset[str]  # what is missing in any other
+    na_numbers: list[float]  # of the owner's, the numbers: they count by value
 
 
 class ColumnOptions:
@@ -48,9 +57,15 @@ class ColumnOptions:
         as_written = self.is_text(name) or (text and self.typed)
         return own | (EMPTY if as_written else cells.NA_VALUES)
 
-    def na_numbers(self, name: str) -> list[float]:
-        """List the numbers that stand for a missing one: they count by value."""
-        return [float(word) for word in self._own_words(name) if cells.is_number(word)]
+    def column(self, name: str) -> ColumnOption:
+        """Give all that is said of a column."""
+        numbers = filter(cells.is_number, self._own_words(name))
+        return ColumnOption(
+            self.dtype(name),
+            self.na_values(name),
+            self.na_values(name, text=False),
+            [*map(float, numbers)],
+        )
 
     def _own_words(self, name: str) -> Iterator[str]:
         own = _of_column(self._na_values, name)

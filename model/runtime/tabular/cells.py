@@ -8,6 +8,7 @@ the same prediction in every format.
 import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from functools import cache
 from math import inf, isnan, nan
 from typing import Any
 
@@ -115,6 +116,7 @@ def _refuse_surrogates(text: str) -> None:
         raise ValueError(expected("whole characters", text)) from exc
 
 
+@cache
 def reader(dtype: str) -> Callable[[Any, NaValues], Any] | None:
     """Give what reads one cell of a pandas dtype; None where there is no such thing."""
     if dtype.lower() == "float32":
