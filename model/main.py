@@ -114,7 +114,7 @@ async def invocations() -> Response:
 async def ping(request: Request) -> Response:
     """Answer 200 once the model has answered the warm-up row, else 503 (H-13)."""
     state = request.app.state
-    healthy = state.server.warm and state.model.owner.healthy()
+    healthy = state.server.warm and state.endpoint.healthy()
     return Response(status_code=200 if healthy else 503)
 
 

@@ -11,7 +11,7 @@ from runtime import load
 class Predictor:
     """Loaded once, before the first request; then `predict` runs for each."""
 
-    frame = False  # rows are columns by name; without this line, a pandas DataFrame
+    frame = False  # `rows` maps names to columns; without this line it is a DataFrame
 
     def __init__(self, model_dir: Path) -> None:
         self.model = load(model_dir, fast=True)  # by ONNX where it answers the same

@@ -83,7 +83,7 @@ def answer_of(
     given = record or RequestRecord("id")
     given.bytes = len(body)
     invocations = Invocations(model, executor(), Policy(**policy))
-    return asyncio.run(invocations.answer(BytesIO(body), headers, given))
+    return asyncio.run(invocations.respond(BytesIO(body), headers, given))
 
 
 @cache

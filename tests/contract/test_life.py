@@ -470,3 +470,39 @@ def test_workers_end_by_themselves_where_the_master_was_killed(
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", server.port))
+
+
+STARTING = """
+class Predictor:
+    schema = None
+
+    def __init__(self, model_dir):
+        self.folder = model_dir.parent
+
+    def start(self):
+        with (self.folder / "starts").open("a") as file:
+            file.write("start\\n")
+        if (self.folder / "broken").exists():
+            raise OSError("the feature store is away")
+
+    def predict(self, rows):
+        return rows.iloc[:, 0].to_numpy()
+"""
+
+
+def test_a_worker_that_cannot_start_again_leaves_the_others_serving(
+    base_dir: Path,
+) -> None:
+    """X-10: a status of 3 would stop the whole server."""
+    program = copy_program(base_dir.parent / "program", STARTING)
+    with Server(program, base_dir, MODEL_SERVER_WORKERS=2) as server:
+        server.ready()
+        until(lambda: len(noted(server, "starts")) == 2, 10)
+        (base_dir / "broken").touch()
+        os.kill(server.workers()[0], signal.SIGKILL)
+        until(lambda: len(noted(server, "starts")) > 3, 30)  # again and again
+        assert server.process.poll() is None, server.log()
+        assert "the worker stops: the model failed" in server.log()
+        (base_dir / "broken").unlink()
+        until(lambda: len(server.workers()) == 2 and server.ping() == 200, 30)
+        assert server.invoke("1").status_code == 200

@@ -177,7 +177,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 body = BytesIO(b"1.5,0,cat\\n,0,NA\\n" * 10_000)
 record = RequestRecord("id", bytes=body.getbuffer().nbytes)
 invocations = Invocations(model, Executor(1, 60))
-asyncio.run(invocations.answer(body, RequestHeaders("text/csv"), record))
+asyncio.run(invocations.respond(body, RequestHeaders("text/csv"), record))
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

@@ -148,6 +148,29 @@ def test_a_bad_request_fails_alone(bad: set[int], kind: float) -> None:
     run(test)
 
 
+class Panic(BaseException):
+    """What a library in Rust raises: no Exception."""
+
+
+def test_after_a_panic_of_a_library_the_next_request_is_answered() -> None:
+    class Panicking(Doubling):
+        def predict(self, rows: pd.DataFrame) -> Any:
+            """Panic once."""
+            if not self.calls:
+                self.calls.append([])
+                raise Panic
+            return super().predict(rows)
+
+    async def test() -> None:
+        trial = Trial(Panicking)
+        trial.model.gate.set()
+        with pytest.raises(PredictionFailed):
+            await trial.ask(1)
+        assert await trial.ask(2) == [(4.0,)]
+
+    asyncio.run(asyncio.wait_for(test(), 60))
+
+
 def test_a_bad_request_among_256_costs_17_calls() -> None:
     async def test(trial: Trial) -> None:
         first = await trial.busy()

@@ -273,3 +273,29 @@ def test_the_owners_code_runs_under_the_id_of_the_request() -> None:
         answer_of(model(Naming), b"33,Rome", record=RequestRecord("abc"))[0] == b"abc\n"
     )
     assert request_id.get() == ""
+
+
+class Writing(Ages):
+    """Writes its answers itself: their number."""
+
+    def encode(self, answer: Any, accept: str) -> tuple[bytes, str]:
+        """Count the answers."""
+        return str(len(answer)).encode(), accept
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize("policy", [{}, MARKING])
+def test_the_owner_writes_one_answer_to_all_rows_of_a_body(
+    policy: dict[str, Any],
+) -> None:
+    body = b"33,Rome\n" * 20
+    assert answer_of(model(Writing), body, **policy) == (b"20", CSV)
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_the_rows_of_a_body_are_counted_once_also_where_bad_ones_are_marked() -> None:
+    for policy in ({}, MARKING):
+        record = RequestRecord("id")
+        body = b"33,Rome\n" * 7 + (b"old,Rome\n" if policy else b"44,Rome\n")
+        answer_of(model(), body, record=record, **policy)
+        assert record.rows == 8

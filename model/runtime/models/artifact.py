@@ -1,7 +1,8 @@
 """What lies in the model folder: `model.joblib`, and `model.json` that describes it.
 
-Each file appears whole or not at all (T-42). The folder may also come from elsewhere:
-then there is one pickle of any name and no model.json.
+Each file appears whole or not at all (T-42). `Job` says what model.json holds, and
+`validation` amends it at the end of a job; `ServedModel.load` reads it. The folder may
+also come from elsewhere: then there is one pickle of any name and no model.json.
 """
 
 import gzip

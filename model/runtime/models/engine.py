@@ -55,7 +55,7 @@ def hindrance(
 ) -> str:
     """Say why ONNX does not answer; nothing where it does.
 
-    Without a `description` it is not asked of which model.joblib model.onnx was made.
+    Without a `description` it is not checked that model.onnx belongs to model.joblib.
     """
     if preferred != ONNX:
         return f"MODEL_ENGINE={preferred}"

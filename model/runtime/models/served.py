@@ -14,7 +14,7 @@ from runtime.tabular.schema import Schema
 from runtime.tabular.table import Outputs, Table
 
 log = logging.getLogger("serve")
-EVERY = ("*",)  # output that there is
+EVERY = ("*",)  # `outputs=*`: all that there are
 ALL = slice(None)  # rows
 _MISSING = ("NAType", "NaTType")  # pandas', which may not be imported
 _PLAIN = {str, int, float, bool, NoneType}
@@ -24,7 +24,7 @@ class OwnersCode:
     """Keep what the owner's code raises out of the answer, but for a RequestError."""
 
     def __enter__(self) -> None:
-        """Nothing begins."""
+        """Begin to run the owner's code."""
 
     def __exit__(
         self,
@@ -33,9 +33,8 @@ class OwnersCode:
         trace: TracebackType | None,
     ) -> None:
         """Raise PredictionFailed, with what happened as its cause."""
-        if isinstance(exc, Exception | SystemExit) and not isinstance(
-            exc, RequestError
-        ):
+        # Also what is no Exception: SystemExit, or a panic of a library in Rust.
+        if exc is not None and not isinstance(exc, RequestError):
             message = "the model failed on these rows; the log has the reason"
             raise PredictionFailed(message) from exc
 
@@ -70,10 +69,11 @@ class ServedModel:
         self._typed = schema is not None and schema.typed
         # Where types are unknown, pandas finds them.
         self._makes_frames = owner.wants_frame or not self._typed
-        # Whether a body may be predicted in slices: no row knows of another.
-        self.divisible = owner.batchable and self._typed
+        # Whether a body may be predicted in slices: no row knows of another, and it is
+        # not the owner who writes the answer to all of them.
+        self.divisible = owner.batchable and self._typed and owner.encode is None
         # Whether rows of several requests may be predicted together.
-        self.joinable = self.divisible and owner.decode is None and owner.encode is None
+        self.joinable = self.divisible and owner.decode is None
 
     @classmethod
     def load(
@@ -128,21 +128,21 @@ class ServedModel:
 
         return pd.DataFrame(records)
 
-    def answer(self, rows: Any) -> Any:
+    def ask_owner(self, rows: Any) -> Any:
         """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""
         if self._makes_frames and isinstance(rows, Rows):
             rows = rows.frame()
         return self.owner.predict(rows)
 
     def predict(self, rows: Any) -> "Prediction":
-        """Predict rows, as `answer` takes them.
+        """Predict rows, as `ask_owner` takes them.
 
         Raises: BadInput where that code does; PredictionFailed for any other fault,
         also one answer too few.
         """
         n_rows = count(rows)
         with owners_code:
-            answer, named = _by_output(self.answer(rows))
+            answer, named = _by_output(self.ask_owner(rows))
             for name, values in answer.items():
                 if len(values) != n_rows:
                     message = f"{len(values)} answers to {n_rows} rows, in {name!r}"

@@ -18,13 +18,16 @@ async def live(server: ServerContext, endpoint: Endpoint) -> None:
     executor, metrics = endpoint.executor, endpoint.metrics
     try:
         await executor.run(endpoint.model.start)
+        endpoint.started = True
         await executor.run(endpoint.model.warm_up)
-    except Exception:  # the owner's code; no restart would cure it
+    except Exception:  # the owner's code
+        stops = not server.warm  # else others serve, and this worker is started anew
         log.exception(
-            "the server stops: the model failed on the warm-up row, which `example` in "
-            "Predictor can replace"
+            "the %s stops: the model failed on the warm-up row, which `example` in "
+            "Predictor can replace",
+            "server" if stops else "worker",
         )
-        os._exit(_BOOT_ERROR)
+        os._exit(_BOOT_ERROR if stops else _REPLACED)
     server.set_warm()
     while True:
         await asyncio.sleep(1)

@@ -1,6 +1,6 @@
 """What a worker takes in: so many requests, whose bodies have bounded memory.
 
-A request has its reservation from its first byte to its answer. When all are given, the
+A request has its reservation from its headers to its answer. When all are given, the
 next request is refused at once, because it would only wait for its own time-out (X-19).
 Small bodies are kept in memory and large ones on disk (H-23, H-47).
 """

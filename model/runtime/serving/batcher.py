@@ -25,6 +25,7 @@ FEW_ROWS = 100  # which the fast engine predicts in the event loop
 LONG = 0.01  # seconds, which a call may take there only
 PATIENCE = 3  # times in a row: then the owner's code does more than ONNX Runtime
 _NAMED = 5  # requests whose ids stand in the lines of one call
+Answer = Outputs | Exception
 
 
 class PendingRequest:
@@ -87,7 +88,7 @@ class Batcher:
             await pending.let_go()
 
     def _begin(self) -> None:
-        """Answer a few rows here, if that is fast: a thread costs more. Else there."""
+        """Predict a few rows in the event loop, and leave others to the executor."""
         n_rows = sum(pending.n_rows for pending in self._gathered)
         if not self._patience or n_rows > FEW_ROWS or self._executor.calls:
             self._work = asyncio.create_task(self._answer_all())
@@ -95,11 +96,11 @@ class Batcher:
         batch: list[PendingRequest] = []
         began = time.perf_counter()
         try:
-            prediction = self._take_and_predict(batch)
+            answers = self._take_and_predict(batch)
         except Exception as exc:  # noqa: BLE001 -- it is the caller's
             self._work = asyncio.create_task(self._answer_halves(batch, exc))
         else:
-            self._hand_out(batch, prediction)
+            _hand_out(batch, answers)
         is_slow = time.perf_counter() - began > LONG
         self._patience = self._patience - 1 if is_slow else PATIENCE
         self._go_on()
@@ -117,15 +118,15 @@ class Batcher:
         self._taken = False
 
     async def _answer(
-        self, batch: list[PendingRequest], call: Callable[[], Prediction]
+        self, batch: list[PendingRequest], call: Callable[[], list[Answer]]
     ) -> None:
         """Answer each request with what a call gives, or by halves."""
         try:
-            prediction = await self._executor.run(call)
+            answers = await self._executor.run(call)
         except Exception as exc:  # noqa: BLE001 -- it is the caller's
             await self._answer_halves(batch, exc)
         else:
-            self._hand_out(batch, prediction)
+            _hand_out(batch, answers)
 
     async def _answer_halves(self, batch: list[PendingRequest], exc: Exception) -> None:
         """Answer those whose rows are not to blame for a failure of the batch."""
@@ -138,7 +139,7 @@ class Batcher:
                 await pending.let_go()
             await self._answer(half, partial(self._predict, half))
 
-    def _take_and_predict(self, batch: list[PendingRequest]) -> Prediction:
+    def _take_and_predict(self, batch: list[PendingRequest]) -> list[Answer]:
         """Fill a batch with what has gathered until now, in the order of coming."""
         n_rows = 0
         while self._gathered:
@@ -148,17 +149,20 @@ class Batcher:
             batch.append(self._gathered.popleft())
         return self._predict(batch)
 
-    def _predict(self, batch: list[PendingRequest]) -> Prediction:
-        """Predict all rows of a batch in one call, less those that nobody waits for."""
+    def _predict(self, batch: list[PendingRequest]) -> list[Answer]:
+        """Predict all rows of a batch in one call, less those that nobody waits for.
+
+        Returns: the outputs of each request, or why it has none.
+        """
         batch[:] = [pending for pending in batch if not pending.outputs.done()]
         if not batch:
-            return Prediction({}, named=False)
+            return []
         began = time.perf_counter()
         mine = request_id.set(_ids(batch))
         try:
             alone = len(batch) == 1
             rows = batch[0].rows if alone else Rows.concat([p.rows for p in batch])
-            return self._model.predict(rows)
+            return _divided(batch, self._model.predict(rows))
         finally:
             request_id.reset(mine)
             ended = time.perf_counter()
@@ -167,18 +171,27 @@ class Batcher:
                 pending.record.predict += ended - began
                 pending.since = ended
 
-    def _hand_out(self, batch: list[PendingRequest], prediction: Prediction) -> None:
-        first = 0
-        for pending in batch:
-            rows = slice(first, first + pending.n_rows)
-            first += pending.n_rows
-            try:
-                outputs = prediction.outputs(pending.wanted, rows)
-            except Exception as exc:  # noqa: BLE001 -- it is the caller's
-                pending.refuse(exc)
-            else:
-                if not pending.outputs.done():
-                    pending.outputs.set_result(outputs)
+
+def _divided(batch: list[PendingRequest], prediction: Prediction) -> list[Answer]:
+    """Give each request of a batch the outputs of its own rows."""
+    answers: list[Answer] = []
+    first = 0
+    for pending in batch:
+        rows = slice(first, first + pending.n_rows)
+        first += pending.n_rows
+        try:
+            answers.append(prediction.outputs(pending.wanted, rows))
+        except Exception as exc:  # noqa: BLE001 -- it is the caller's
+            answers.append(exc)
+    return answers
+
+
+def _hand_out(batch: list[PendingRequest], answers: list[Answer]) -> None:
+    for pending, answer in zip(batch, answers, strict=True):
+        if isinstance(answer, Exception):
+            pending.refuse(answer)
+        elif not pending.outputs.done():
+            pending.outputs.set_result(answer)
 
 
 def _ids(batch: list[PendingRequest]) -> str:

@@ -42,11 +42,20 @@ class Endpoint:
         self.model, self.metrics = model, Metrics(metrics_dir)
         self.executor = Executor(budget.threads, settings.deadline)
         self.admission = Admission(settings.queue, budget.body_memory)
+        self.started = False  # the owner's `start` has run
         self._requests = RequestLog(settings.log_requests)
         self._deadline, self._max_payload = settings.deadline, settings.max_payload
         marked = settings.batch and settings.bad_records == "mark"
         policy = Policy(settings.default_accept, settings.batch, marked)
         self._invocations = Invocations(model, self.executor, policy)
+
+    def healthy(self) -> bool:
+        """Ask the owner's `healthy`, once `start` has run in this worker."""
+        try:
+            return not self.started or bool(self.model.owner.healthy())
+        except Exception:
+            log.exception("healthy failed, and /ping is answered 503")
+            return False
 
     async def sweep(self) -> None:
         """Let go of callers who have left while they waited; call it each second."""
@@ -83,7 +92,7 @@ class Endpoint:
                     arrived = True
                     record.bytes = body.seek(0, io.SEEK_END)
                     body.seek(0)
-                    content, kind = await self._invocations.answer(
+                    content, kind = await self._invocations.respond(
                         body, _headers(given), record, partial(_left, scope, receive)
                     )
         except TimeoutError as exc:

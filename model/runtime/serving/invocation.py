@@ -56,7 +56,7 @@ class Invocations:
         self.policy = policy or Policy()
         self.batcher = Batcher(model, executor)
 
-    async def answer(
+    async def respond(
         self,
         body: IO[bytes],
         headers: RequestHeaders,
@@ -129,7 +129,7 @@ class _Invocation:
         following = self._read()
         assert isinstance(following, _Slice)  # noqa: S101 -- of a whole body
         with owners_code:
-            answer = self._model.answer(following.rows)
+            answer = self._model.ask_owner(following.rows)
             self._lap("predict")
             accept = self._headers.accept or self._policy.default_accept
             content, kind = owner.encode(answer, accept)
@@ -174,7 +174,7 @@ class _Invocation:
         return following
 
     def _tables(self) -> Iterator[Table]:
-        """Read the body slice by slice. Raises: what `formats.decode` raises."""
+        """Read and count the rows of the body. Raises: what `formats.decode` raises."""
         schema = self._model.schema
         if self._kind == formats.PLAIN and not (schema and schema.one_text):
             message = "text/plain is for models with one column, of text: send text/csv"
@@ -184,7 +184,11 @@ class _Invocation:
             refused = self._refuse_header if self._policy.batch else schema.is_header
             layout = Layout(len(schema.columns), refused)
         tables = formats.decode(self._body, self._headers.content_type, layout)
-        return tables if self._model.divisible else iter([joined(tables)])
+        if not self._model.divisible:
+            tables = iter([joined(tables)])
+        for table in tables:
+            self._record.rows += len(table.rows)
+            yield table
 
     def _refuse_header(self, line: list[str]) -> bool:
         """Refuse a header line in batch transform (H-53)."""
@@ -199,7 +203,6 @@ class _Invocation:
     def _typed(self, table: Table, most: int = MAX_PROBLEMS) -> _Slice:
         """Read the cells of a slice as they were in `fit`. Raises: BadInput."""
         model, n_rows, first = self._model, len(table.rows), table.first
-        self._record.rows = first - 1 + n_rows
         if model.schema is None:
             return _Slice(found_in(table).read(table, most), n_rows, first)
         # In text/plain a document may be the word `null`, or nothing.
@@ -218,7 +221,9 @@ class _Invocation:
 
     @property
     def _marks(self) -> bool:
-        return self._policy.mark_bad_records and self._model.owner.decode is None
+        owner = self._model.owner
+        own = owner.decode is not None or owner.encode is not None
+        return self._policy.mark_bad_records and not own
 
     async def _predicted(self, following: _Slice | Table) -> Outputs:
         """Predict a slice; a table is one whose bad rows are to be marked (H-55)."""

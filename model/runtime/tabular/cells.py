@@ -2,7 +2,8 @@
 
 A reader takes text or a JSON value and raises ValueError with a sentence that says
 what was expected. JSON and CSV cells follow the same rules, so that the same row gets
-the same prediction in every format.
+the same prediction in every format. A date is text; a new kind of cell begins with a
+reader in `_READERS`, and ends in `dataframes.array`.
 """
 
 import re
