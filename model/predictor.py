@@ -19,11 +19,12 @@ class Predictor:
     def predict(self, rows):
         """Give one answer per row; of several outputs the first, unless others are asked for."""
         if not hasattr(self.model, "predict_proba"):
-            return {"score": self.model.predict(rows)}
-        labels, shares = self.model.classes_, self.model.predict_proba(rows)
+            name = "predicted_label" if hasattr(self.model, "classes_") else "score"
+            return {name: self.model.predict(rows)}
+        labels, shares = self.model.predict_and_proba(rows)
         return {
-            "predicted_label": labels[shares.argmax(axis=1)],
-            "probability": shares.max(axis=1),
+            "predicted_label": labels,  # not always that of the largest share
+            "probability": shares[range(len(labels)), self.model.classes_.searchsorted(labels)],
             "probabilities": shares,
-            "labels": [labels] * len(shares),
+            "labels": [self.model.classes_] * len(labels),
         }

@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -149,6 +152,32 @@ def test_a_number_beyond_float32_is_refused_with_its_row() -> None:
     with pytest.raises(BadInput, match=r"beyond 3\.4e38") as caught:
         onnx_session.single([[1.0, 2.0], [3.0, -1e39]])
     assert caught.value.problems[0].row == 2
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        RandomForestClassifier(10, random_state=0),
+        FixedThresholdClassifier(LogisticRegression(), threshold=0.9),
+        KNeighborsClassifier(2),
+        LogisticRegression(),
+    ],
+)
+def test_the_label_is_that_of_predict_whatever_the_shares_are(classifier: Any) -> None:
+    """What the report measures is what the endpoint answers."""
+    X = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
+    y = np.array(["no", "yes"])[(np.arange(40) % 3 == 0).astype(int)]
+    model = make_pipeline(SimpleImputer(), classifier).fit(X, y)
+    labels, shares = Framed(model).predict_and_proba(X)
+    assert labels.tolist() == model.predict(X).tolist()
+    assert np.array_equal(shares, model.predict_proba(X))
+
+
+def test_onnx_gives_labels_and_shares_in_one_call(model_dir: Path) -> None:
+    fast = engine.load(model_dir, fast=True)
+    labels, shares = fast.predict_and_proba(ROWS)
+    assert labels.tolist() == fast.predict(ROWS).tolist()
+    assert np.array_equal(shares, fast.predict_proba(ROWS))
 
 
 SERVED = """

@@ -76,11 +76,35 @@ class Framed:
     def __init__(self, estimator: Any) -> None:
         """Stand before an estimator: all that it has is here."""
         self._estimator = estimator
+        self._decides_by_share = _decides_by_share(estimator)
+
+    def predict_and_proba(self, rows: Any) -> tuple[Any, Any]:
+        """Give the labels of `predict` and the shares of `predict_proba`.
+
+        A label is not always that of the largest share: a tuned threshold, for one,
+        decides otherwise.
+        """
+        rows = rows.frame() if isinstance(rows, Rows) else rows
+        shares = self._estimator.predict_proba(rows)
+        if self._decides_by_share:
+            return self._estimator.classes_.take(shares.argmax(axis=1)), shares
+        return self._estimator.predict(rows), shares
 
     def __getattr__(self, name: str) -> Any:
         """Give what the estimator has."""
         found = getattr(self._estimator, name)
         return _framed(found) if callable(found) else found
+
+
+def _decides_by_share(estimator: Any) -> bool:
+    """Say whether `predict` only looks for the largest share, as that of a forest does.
+
+    A second call of a forest would take as long as the first.
+    """
+    steps = getattr(estimator, "steps", None)
+    final: Any = type(steps[-1][1] if steps else estimator)
+    forests = (kind for kind in final.__mro__ if kind.__name__ == "ForestClassifier")
+    return any(final.predict is forest.predict for forest in forests)
 
 
 def _framed(method: Callable[..., Any]) -> Callable[..., Any]:

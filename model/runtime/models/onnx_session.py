@@ -56,10 +56,10 @@ class Onnx:
 
     def predict(self, rows: Mapping[Any, Any]) -> Any:
         """Give a value for each row, `(n_rows,)`. Raises: BadInput."""
-        found = self._run(rows, 0)
+        (found,) = self._run(rows, 0)
         return found[:, 0] if found.shape[1:] == (1,) else found
 
-    def _run(self, rows: Mapping[Any, Any], output: int) -> Any:
+    def _run(self, rows: Mapping[Any, Any], *outputs: int) -> Any:
         columns = [rows[name] for name in self._numbers]
         numbers = single(columns) if self._beyond else np.array(columns, "float32")
         if self._matrix:
@@ -68,7 +68,7 @@ class Onnx:
             pairs = zip(self._numbers, numbers, strict=True)
             feed = {str(name): values[:, None] for name, values in pairs}
             feed |= {str(name): texts(rows[name]) for name in self._texts}
-        return self._session.run([self._outputs[output]], feed)[0]
+        return self._session.run([self._outputs[place] for place in outputs], feed)
 
 
 class OnnxLabels(Onnx):
@@ -81,7 +81,7 @@ class OnnxLabels(Onnx):
 
     def predict(self, rows: Mapping[Any, Any]) -> Any:
         """Give a label for each row, `(n_rows,)`. Raises: BadInput."""
-        return self._run(rows, 0).astype(self.classes_.dtype)
+        return self._run(rows, 0)[0].astype(self.classes_.dtype)
 
 
 class OnnxClassifier(OnnxLabels):
@@ -89,7 +89,12 @@ class OnnxClassifier(OnnxLabels):
 
     def predict_proba(self, rows: Mapping[Any, Any]) -> Any:
         """Give the share of each class, `(n_rows, n_classes)`. Raises: BadInput."""
-        return self._run(rows, 1)
+        return self._run(rows, 1)[0]
+
+    def predict_and_proba(self, rows: Mapping[Any, Any]) -> tuple[Any, Any]:
+        """Give both, in the time of one. Raises: BadInput."""
+        labels, shares = self._run(rows, 0, 1)
+        return labels.astype(self.classes_.dtype), shares
 
 
 def texts(values: Any) -> Any:
