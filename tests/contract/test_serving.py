@@ -1,5 +1,6 @@
 """SageMaker's hosting contract against a real gunicorn (contract.md, part 2)."""
 
+import gzip
 import os
 import signal
 import socket
@@ -188,6 +189,18 @@ def test_without_preloading_each_worker_loads_its_own(
     ) as server:
         server.ready()
         until(lambda: server.log().count("loaded ") == 2, 10)
+
+
+def test_a_gzip_body_is_read_and_another_coding_is_415(server: Server) -> None:
+    """F-05, H-25."""
+    body = b"1,2\n3,4\n"
+    answer = server.invoke(gzip.compress(body), **{"content-encoding": "gzip"})
+    assert answer.status_code == 200
+    assert answer.json() == server.invoke(body).json()
+    for coding, status in (("gzip", 400), ("br", 415)):
+        answer = server.invoke(b"1,2\n", **{"content-encoding": coding})
+        assert answer.status_code == status
+        assert "Content-Encoding" in answer.json()["message"]
 
 
 def test_one_row_out_for_each_row_in(server: Server) -> None:

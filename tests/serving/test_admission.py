@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import math
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -8,8 +9,8 @@ from typing import IO, Any
 
 import pytest
 
-from runtime.errors import CallerLeft, Overloaded, PayloadTooLarge
-from runtime.serving.admission import Admission, read_body
+from runtime.errors import BadInput, CallerLeft, Overloaded, PayloadTooLarge
+from runtime.serving.admission import Admission, inflated, read_body
 
 MB = 2**20
 
@@ -184,3 +185,24 @@ def test_a_caller_who_leaves_while_the_body_arrives_is_told_from_one_who_is_done
 
     with pytest.raises(CallerLeft):
         asyncio.run(read_body(receive, 0, math.inf, lambda _: None))
+
+
+def test_a_gzip_body_is_what_was_packed() -> None:
+    for content in (b"1,2\n", b"1,2\n" * 10**6):
+        with inflated(BytesIO(gzip.compress(content)), math.inf) as file:
+            assert file.tell() == len(content)
+            file.seek(0)
+            assert file.read() == content
+
+
+def test_a_gzip_body_is_limited_by_what_was_packed() -> None:
+    """H-23: a thousand times as much may be in it."""
+    bomb = gzip.compress(bytes(64 * MB))
+    with pytest.raises(PayloadTooLarge):
+        inflated(BytesIO(bomb), 25 * MB)
+
+
+@pytest.mark.parametrize("body", [b"1,2\n", gzip.compress(b"1,2\n" * 99)[:-9]])
+def test_a_body_that_is_no_gzip_is_refused(body: bytes) -> None:
+    with pytest.raises(BadInput, match="not gzip"):
+        inflated(BytesIO(body), math.inf)

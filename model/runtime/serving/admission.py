@@ -6,17 +6,21 @@ Small bodies are kept in memory and large ones on disk (H-23, H-47).
 """
 
 import asyncio
+import gzip
 import io
 import tempfile
+import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Any, Self
 
 from starlette.types import Receive
 
-from runtime.errors import CallerLeft, Overloaded, PayloadTooLarge
+from runtime.errors import BadInput, CallerLeft, Overloaded, PayloadTooLarge
 
 IN_MEMORY = 16 * 2**20  # bytes of one body; a longer one is written to disk
+SMALL_FILE, CHUNK = 2**20, 2**16  # bytes of an inflated body: in memory; read at once
 
 
 class Admission:
@@ -136,6 +140,30 @@ async def read_body(
         file.flush()  # what has not been written yet may not fit
     except OSError as exc:
         raise _no_room(exc) from exc
+    return file
+
+
+def inflated(body: IO[bytes], limit: float) -> IO[bytes]:
+    """Undo gzip, into a file that is small in memory and else on disk.
+
+    `limit` is in bytes, of what was packed. Raises: BadInput where it is no gzip,
+    PayloadTooLarge, Overloaded.
+    """
+    body.seek(0)
+    with ExitStack() as failing:
+        file = failing.enter_context(tempfile.SpooledTemporaryFile(SMALL_FILE))
+        try:
+            with gzip.open(body) as packed:
+                while chunk := packed.read(CHUNK):
+                    if file.tell() + len(chunk) > limit:
+                        raise _too_large(limit)
+                    file.write(chunk)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
+            message = f"the body is not gzip, as its Content-Encoding says: {exc}"
+            raise BadInput(message) from exc
+        except OSError as exc:
+            raise _no_room(exc) from exc
+        failing.pop_all()  # it is the caller's to close now
     return file
 
 

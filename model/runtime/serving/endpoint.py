@@ -7,19 +7,25 @@ the log. What is between body and answer is in `invocation`.
 import io
 import logging
 from functools import partial
+from typing import IO
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from runtime import formats
-from runtime.errors import BodyTimeout, DeadlineExceeded, RequestError
+from runtime.errors import (
+    BodyTimeout,
+    DeadlineExceeded,
+    RequestError,
+    UnsupportedType,
+)
 from runtime.formats.json import dumps
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestLog, RequestRecord, clean_id, request_id
 from runtime.observability.metrics import Metrics
 from runtime.resources import Budget
-from runtime.serving.admission import Admission, read_body
+from runtime.serving.admission import Admission, Reservation, inflated, read_body
 from runtime.serving.executor import Executor
 from runtime.serving.invocation import Invocations, Policy, RequestHeaders
 from runtime.settings import Settings
@@ -84,17 +90,16 @@ class Endpoint:
         """Read and compute within the deadline (H-11). Raises: RequestError."""
         limit, arrived = self._deadline, False
         try:
-            with self.admission.reserve(limit) as reservation:
-                length = int(given.get(b"content-length", 0))
-                with await read_body(
-                    receive, length, self._max_payload, reservation.hold
-                ) as body:
-                    arrived = True
-                    record.bytes = body.seek(0, io.SEEK_END)
-                    body.seek(0)
-                    content, kind = await self._invocations.respond(
-                        body, _headers(given), record, partial(_left, scope, receive)
-                    )
+            with (
+                self.admission.reserve(limit) as reservation,
+                await self._body(receive, given, reservation) as body,
+            ):
+                arrived = True
+                record.bytes = body.seek(0, io.SEEK_END)
+                body.seek(0)
+                content, kind = await self._invocations.respond(
+                    body, _headers(given), record, partial(_left, scope, receive)
+                )
         except TimeoutError as exc:
             if not arrived:
                 message = f"the body did not arrive within {limit:g} s"
@@ -103,6 +108,21 @@ class Endpoint:
             raise DeadlineExceeded(message) from exc
         record.status = 200
         return _response(200, content, kind)
+
+    async def _body(
+        self, receive: Receive, given: dict[bytes, bytes], reservation: Reservation
+    ) -> IO[bytes]:
+        """Read the body, and undo its Content-Encoding. Raises: RequestError."""
+        length, limit = int(given.get(b"content-length", 0)), self._max_payload
+        body = await read_body(receive, length, limit, reservation.hold)
+        encoding = given.get(b"content-encoding", b"").decode("latin-1").lower()
+        if encoding in ("", "identity"):
+            return body
+        with body:
+            if encoding != "gzip":
+                message = f"cannot read the Content-Encoding {encoding!r}: send gzip"
+                raise UnsupportedType(message)
+            return await self.executor.run(partial(inflated, body, limit))
 
 
 async def _left(scope: Scope, receive: Receive) -> bool:
