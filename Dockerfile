@@ -45,6 +45,7 @@ RUN python3 -m compileall -q /opt/program
 
 # serve obeys SAGEMAKER_BIND_TO_PORT: the image can stand in a pipeline (H-65, I-13).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+      org.opencontainers.image.licenses=Apache-2.0 \
       org.opencontainers.image.version=0.1.0
 
 WORKDIR /opt/program

@@ -152,7 +152,8 @@ async def no_route(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 -- as registered
     message = (
         f"{request.method} {request.url.path} is not served: "
-        "there are GET /ping and POST /invocations"
+        "there are GET /ping, POST /invocations, GET /execution-parameters, "
+        "GET /metrics and GET /docs"
     )
     request_id = clean_id(request.headers.get("x-amzn-sagemaker-inference-id"))
     body = {"code": "no_route", "message": message, "request_id": request_id}
