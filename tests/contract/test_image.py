@@ -81,6 +81,7 @@ def test_labels_promise_what_the_image_does(image: str) -> None:
     labels = json.loads(docker("inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels == {
         "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true",
+        "org.opencontainers.image.licenses": "Apache-2.0",
         "org.opencontainers.image.version": runtime.__version__,
     }
 
