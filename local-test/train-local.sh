@@ -52,11 +52,25 @@ train::native() {
     child::run "${python}" -P -m runtime.training # as model/entrypoint does
 }
 
+# A job that fails leaves no model (T-42). Here the one before it is kept until one is there.
+previous="${test_dir}/model.previous"
+model::keep() {
+    local files
+    files="$(ls "${test_dir}/model")"
+    [[ -n "${files}" ]] || return 0
+    rm -rf "${previous}"
+    cp -R "${test_dir}/model" "${previous}"
+}
+
 mkdir -p "${test_dir}/model" "${test_dir}/output" # else the engine makes them, as root
 mode::choose
+model::keep
 if ! "train::${mode}"; then
-    [[ -z "${stopped}" ]] || die "stopped; there is no model" 130
-    die "training failed; the reason is above"
+    kept=""
+    [[ ! -d "${previous}" ]] || kept="; the model before it is in ${previous#"${PWD}/"}"
+    [[ -z "${stopped}" ]] || die "stopped; there is no model${kept}" 130
+    die "training failed; the reason is above${kept}"
 fi
+rm -rf "${previous}"
 report="${test_dir}/output/data/report.html"
 [[ ! -f "${report}" ]] || echo "how good it is: ${report#"${PWD}/"}"

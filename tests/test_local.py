@@ -98,6 +98,28 @@ def answers(port: int) -> bool:
         return False
 
 
+def test_a_training_that_fails_keeps_the_model_before_it_beside(checkout: Path) -> None:
+    local = checkout / "local-test"
+    folder, hyperparameters = (
+        local / "test-dir",
+        local / "test-dir/input/config/hyperparameters.json",
+    )
+    assert call(local / "train-local.sh", "--native")[0] == 0
+    content = (folder / "model/model.joblib").read_bytes()
+    assert not (folder / "model.previous").exists()
+    given = hyperparameters.read_text()
+    hyperparameters.write_text('{"target": "species", "n_estimators": "many"}')
+    for _ in range(2):  # also where there is no model any more
+        status, _, log = call(local / "train-local.sh", "--native")
+        assert status == 1
+        assert (folder / "model.previous/model.joblib").read_bytes() == content
+        assert "the model before it is in" in log
+    assert not list((folder / "model").iterdir())
+    hyperparameters.write_text(given)
+    assert call(local / "train-local.sh", "--native")[0] == 0
+    assert not (folder / "model.previous").exists()
+
+
 def test_trained_served_and_asked_without_docker(checkout: Path, served: int) -> None:
     predict = checkout / "local-test/predict.sh"
     payload = checkout / "local-test/payload.csv"
