@@ -113,8 +113,10 @@ def test_a_job_that_ends_well_leaves_a_described_model_and_status_0(
     assert description["hyperparameters"] == {"target": "price", "n_estimators": 10}
     assert description["versions"].keys() >= {"python", "scikit-learn", "numpy"}
     assert [c["name"] for c in description["columns"]] == ["size"]
+    assert description["onnx"] == "ONNX answers the same, to 1e-05"
     files = [*(base_dir / "model").iterdir()]
-    assert {path.name for path in files} == {"model.joblib", "model.json"}
+    names = {"model.joblib", "model.json", "model.onnx"}
+    assert {path.name for path in files} == names
     assert all(path.is_file() and not path.is_symlink() for path in files)
     assert re.search(r"train:score=([0-9.eE+-]+);", out)
     assert not (base_dir / "output/failure").exists()
