@@ -215,7 +215,7 @@ def test_a_column_that_the_model_needs_is_required_of_requests_too() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int64", "Int64", "uint8"])
-def test_columns_of_integers_are_answered_with_and_without_a_value(dtype: str) -> None:
+def test_columns_of_integers_are_answered_with_and_without_a_value(dtype: Any) -> None:
     """A hole turns integers into float64, in a request as in the comparison."""
     rows = pd.DataFrame({"n": range(50), "m": [1, 2] * 25}).astype(dtype)
     y = 2.0 * rows["n"].to_numpy("float64")
