@@ -39,7 +39,7 @@ def tree(folder: Path, **values: str) -> Path:
 def answers(base_dir: Path) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
     """Give a model's probabilities for all rows, `(n_rows, n_classes)`."""
     names = sorted(path.name for path in (base_dir / "model").iterdir())
-    assert names == ["model.joblib", "model.json"]
+    assert names == ["model.joblib", "model.json", "model.onnx"]
     model = artifact.load(base_dir / "model")
     rows = pd.read_csv(ROOT / "local-test/test-dir/input/data/training/penguins.csv")
     assert len(model[-1].estimators_) == 60

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from harness import Container, copy_program, environment
+from harness import Container, Server, Training, copy_program, environment
 
 TRAIN = """
 from pydantic import BaseModel, Field
@@ -43,6 +44,10 @@ class Predictor:
 
     def predict(self, rows):
         return self.model.predict(rows)
+"""
+IMPORTS = """
+from features import Dates
+from sklearn.pipeline import make_pipeline
 """
 started: list[subprocess.Popen[str]] = []
 ROWS = "size,price\n1,10\n2,20\n3,30\n4,40\n"
@@ -113,11 +118,56 @@ def test_a_job_that_ends_well_leaves_a_described_model_and_status_0(
     assert description["hyperparameters"] == {"target": "price", "n_estimators": 10}
     assert description["versions"].keys() >= {"python", "scikit-learn", "numpy"}
     assert [c["name"] for c in description["columns"]] == ["size"]
+    assert description["onnx"] == "ONNX answers the same, to 1e-05"
     files = [*(base_dir / "model").iterdir()]
-    assert {path.name for path in files} == {"model.joblib", "model.json"}
+    names = {"model.joblib", "model.json", "model.onnx"}
+    assert {path.name for path in files} == names
     assert all(path.is_file() and not path.is_symlink() for path in files)
     assert re.search(r"train:score=([0-9.eE+-]+);", out)
     assert not (base_dir / "output/failure").exists()
+
+
+FEATURES = """
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class Dates(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return pd.to_datetime(X["when"]).dt.day.to_frame()
+"""
+
+
+def test_an_own_transformer_of_dates_is_kept_and_served(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """C11: the synthetic row has "text" where 300 dates were, and costs no model."""
+    days = pd.date_range("2024-01-01", periods=300)
+    rows = "".join(f"{day:%Y-%m-%d},{day.day}\n" for day in days)
+    channel(base_dir, rows=f"when,price\n{rows}")
+    program = copy_program(
+        tmp_path / "program",
+        PREDICTOR,
+        TRAIN.format(action="job.evaluate(model, X, y)")
+        .replace("LinearRegression()", "make_pipeline(Dates(), LinearRegression())")
+        .replace("from runtime import run", "from runtime import run\n" + IMPORTS),
+    )
+    (program / "features.py").write_text(FEATURES)
+    with Training(program, base_dir) as job:
+        assert job.ended() == 0, job.log()
+        (said,) = [line for line in job.log().splitlines() if "warm-up" in line]
+    assert "the model is kept, and served without a warm-up row" in said
+    assert "example = {'when': ...}" in said
+    assert "Traceback" not in job.log()
+    description = json.loads((base_dir / "model/model.json").read_text())
+    assert description["warm_up"].startswith("none: a made-up row with when='text'")
+    with Server(program, base_dir) as server:
+        answer = server.ready().invoke("2024-03-17")
+        assert answer.json() == {"predictions": [pytest.approx(17)]}
+        assert "warm-up row: none: a made-up row" in server.log()
 
 
 def test_no_row_of_the_data_is_stored_with_the_model(

@@ -214,6 +214,19 @@ def test_a_column_that_the_model_needs_is_required_of_requests_too() -> None:
     assert required == [*X]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "uint8"])
+def test_columns_of_integers_are_answered_with_and_without_a_value(dtype: Any) -> None:
+    """A hole turns integers into float64, in a request as in the comparison."""
+    rows = pd.DataFrame({"n": range(50), "m": [1, 2] * 25}).astype(dtype)
+    y = 2.0 * rows["n"].to_numpy("float64")
+    assert proved(LinearRegression().fit(rows, y), described(None, rows), rows)[1] == [
+        "n",
+        "m",
+    ]
+    filled = make_pipeline(SimpleImputer(), LinearRegression()).fit(rows, y)
+    assert proved(filled, described(filled, rows), rows)[1] == []
+
+
 def test_a_model_that_refuses_unseen_text_is_not_kept() -> None:
     rows, y = pets()
     strict = make_column_transformer((OneHotEncoder(), ["kind"]))

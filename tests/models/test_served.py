@@ -437,6 +437,45 @@ def test_without_types_there_is_no_warm_up_row(schema: Schema | None) -> None:
     assert seen_on_warm_up(ServedModel(predictor)) == []
 
 
+def test_an_example_of_some_columns_is_filled_up_from_the_schema(
+    tmp_path: Path,
+) -> None:
+    model = ServedModel.load(save(tmp_path), Predictor)
+    model.owner.example = [{"age": 1}, {"city": "x"}]
+    (rows,) = seen_on_warm_up(model)
+    assert model.schema is not None
+    (synthetic,) = model.schema.example().frame().to_dict("records")
+    assert rows.to_dict("records") == [
+        {**synthetic, "age": 1},
+        {**synthetic, "city": "x"},
+    ]
+    assert rows.dtypes.to_dict() == X.dtypes.to_dict()
+
+
+def without_warm_up(folder: Path) -> ServedModel:
+    """Load a model whose job has noted that its warm-up row fails."""
+    artifact.amend(save(folder), {"warm_up": "none: a made-up row fails"})
+    return ServedModel.load(folder, Predictor)
+
+
+def test_a_model_is_served_without_the_warm_up_row_that_it_fails_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """C11."""
+    caplog.set_level("INFO", "serve")
+    model = without_warm_up(tmp_path)
+    assert seen_on_warm_up(model) == []
+    assert caplog.messages[-1] == "warm-up row: none: a made-up row fails"
+
+
+def test_an_example_of_later_warms_up_such_a_model_and_may_fail(tmp_path: Path) -> None:
+    model = without_warm_up(tmp_path)
+    model.owner.example = {"age": 1}
+    assert len(seen_on_warm_up(model)) == 1
+    model.owner.example = {"age": "no number"}
+    model.warm_up()
+
+
 def test_a_model_that_fails_on_its_warm_up_row_says_so(tmp_path: Path) -> None:
     class Broken(Predictor):
         def predict(self, rows: Any) -> Any:

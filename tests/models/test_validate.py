@@ -189,6 +189,73 @@ def test_a_column_without_which_the_model_fails_is_required() -> None:
     assert required(made(RowByRow)) == []
 
 
+DATES = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-01-01", periods=300)]
+DATED = Schema.learn(pd.DataFrame({"n": [1, 2, 3] * 100, "when": DATES}))
+DATED_ROWS = b"1,2024-01-31\n2,2024-02-29\n"
+
+
+class Calendar(RowByRow):
+    """A model that reads a text column's dates, which the synthetic row lacks."""
+
+    schema = DATED
+
+    def predict(self, rows: Any) -> Any:
+        """Give the day of the month, times n, which may not be missing."""
+        return pd.to_datetime(rows["when"]).dt.day * rows["n"].map(int)
+
+
+def test_an_invented_row_costs_no_model_that_real_rows_pass(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """C11: the schema's example of many texts is "text", which is no date."""
+    row, note = check(made(Calendar), DATED_ROWS)
+    assert row == ["1", "2024-01-31"]
+    assert note.startswith("none: a made-up row with when='text' fails (")
+    assert "give real values in Predictor: example = {'when': ...}" in note
+    (record,) = caplog.records
+    assert record.getMessage().startswith("the model is kept, and served without a ")
+    assert "\n" not in record.getMessage()
+    assert record.exc_info is None
+
+
+def test_a_real_row_says_what_is_required_where_the_invented_one_fails() -> None:
+    """H-25: every column would look required, were the failing row asked."""
+    row, _ = check(made(Calendar), DATED_ROWS)
+    assert required(made(Calendar), row) == ["n"]
+
+
+@pytest.mark.parametrize("frame", [True, False])
+def test_an_example_of_some_columns_is_filled_up(*, frame: bool) -> None:
+    """C11: it cures what the invented row fails on."""
+
+    class Cured(Calendar):
+        example = {"when": "2024-01-31"}  # noqa: RUF012 -- as the owner writes it
+
+        def predict(self, rows: Any) -> Any:
+            return super().predict(pd.DataFrame(rows))
+
+    model_kind = type("Kind", (Cured,), {"frame": frame})
+    assert check(made(model_kind), DATED_ROWS)[1] == ""
+
+
+def test_an_example_that_fails_costs_no_model_either() -> None:
+    class Mistaken(Calendar):
+        example = {"when": "soon"}  # noqa: RUF012 -- as the owner writes it
+
+    _, note = check(made(Mistaken), DATED_ROWS)
+    assert note.startswith("none: `example` in Predictor fails (")
+
+
+def test_real_rows_that_fail_are_refused() -> None:
+    with pytest.raises(Error):
+        check(made(Calendar), b"1,soon\n")
+
+
+def test_without_real_rows_the_invented_one_judges() -> None:
+    with pytest.raises(Error):
+        check(made(Calendar), b"")
+
+
 PREDICTOR = """
 from runtime import load
 
@@ -337,3 +404,18 @@ def test_what_the_model_requires_is_answered_and_the_folder_stays(saved: Path) -
     assert [column["required"] for column in answer.pop("columns")] == [True, False]
     assert answer == {}
     assert artifact.describe(folder) == before
+
+
+def test_a_folder_without_a_warm_up_row_is_noted(saved: Path) -> None:
+    """C11: the process says it in one line, and without a traceback."""
+    known = 'rows["s"].map(lambda s: {"a": 1, "b": 2, "c": 3}[s])'
+    exact = PREDICTOR.replace("self.model.predict(rows)", known)
+    (saved / "predictor.py").write_text(exact)
+    folder = saved.parent / "model"
+    described = TYPES.to_json()
+    described[1]["example"] = "text"
+    artifact.save(folder, 2, {"columns": described})
+    answer, log = checked(saved)
+    assert answer["warm_up"].startswith("none: a made-up row with s='text' fails (")
+    assert [column["required"] for column in answer["columns"]] == [False, True]
+    assert len(log.splitlines()) == 1

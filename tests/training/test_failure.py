@@ -1,6 +1,7 @@
 """Why a job failed: what the first 1024 characters of a reason say."""
 
 import errno
+import io
 import os
 import resource
 from collections.abc import Iterator
@@ -203,3 +204,26 @@ def test_a_disk_without_room_for_the_reason_still_loses_the_model(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list((base_dir / "model").iterdir())
     assert "PlatformError" in capsys.readouterr().err
+
+
+def test_what_goes_through_a_tee_is_written_at_once_and_its_end_is_kept() -> None:
+    """C14."""
+    stream = io.StringIO()
+    tee = failure.Tee(stream)
+    for number in range(1000):
+        print(f"line {number}", file=tee)
+    tee.writelines(["an", " end"])
+    assert stream.getvalue().startswith("line 0\n")
+    assert stream.getvalue().endswith("line 999\nan end")
+    assert tee.last.endswith("line 999\nan end")
+    assert not tee.isatty()
+    first, *rest = failure.reason(SystemExit(2), tee.last).splitlines()
+    assert first == (
+        "AlgorithmError: train ended with sys.exit(2); stderr ends with: an end"
+    )
+    assert len("\n".join([first, *rest])) <= SHOWN
+
+
+def test_a_sentence_of_sys_exit_needs_no_stderr() -> None:
+    said = failure.reason(SystemExit("no rows"), "a warning")
+    assert said == "AlgorithmError: train ended with no rows"

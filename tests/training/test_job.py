@@ -5,12 +5,14 @@ import math
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pandas as pd
 import pytest
 from pydantic import BaseModel
 from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
 
 from runtime import Job
 from runtime.errors import ClientError
@@ -121,6 +123,85 @@ def test_an_array_is_evaluated_like_a_frame(base_dir: Path) -> None:
     assert written == {"evaluation.json", "predictions.csv", "report.html"}
     assert made._state.held_out is not None
     assert made._state.held_out.to_numpy().tolist() == rows.tolist()
+
+
+PETS = pd.DataFrame(
+    {"size": [1.0, 2.0, 3.0, 4.0], "age": [4.0, 1.0, 3.0, 2.0], "price": [1, 2, 3, 4]}
+)
+
+
+def fitted(base_dir: Path, header: str) -> tuple[Job[Hyperparameters], Any, Any, Any]:
+    """Fit on size and age, and read a channel `validation` of one row."""
+    folder = base_dir / "input/data/validation"
+    folder.mkdir()
+    values = {"size": "2", "age": "1", "price": "2", "colour": "red"}
+    row = ",".join(values[name] for name in header.split(","))
+    (folder / "rows.csv").write_text(f"{header}\n{row}\n")
+    made = job(base_dir)
+    X = PETS[["size", "age"]]
+    rows = made.read("validation")
+    return made, LinearRegression().fit(X, PETS["price"]), X, rows
+
+
+@pytest.mark.parametrize(
+    ("header", "left"),
+    [("age,size,price", ""), ("colour,age,price,size", "'colour'")],
+    ids=["another order", "one more"],
+)
+@pytest.mark.parametrize("by", ["evaluate", "save"])
+def test_rows_of_validation_are_matched_by_name(
+    base_dir: Path,
+    capsys: pytest.CaptureFixture[str],
+    header: str,
+    left: str,
+    by: str,
+) -> None:
+    """C12: as the model takes them, and as the end of the job predicts them."""
+    made, model, X, rows = fitted(base_dir, header)
+    y = rows.pop("price")
+    if by == "evaluate":
+        made.evaluate(model, rows, y)
+        assert made.metrics["validation:rmse"] == pytest.approx(0, abs=1e-9)
+    made.save(model, X, rows if by == "save" else None)
+    assert made._state.held_out is not None
+    assert made._state.held_out.to_dict("records") == [{"size": 2, "age": 1}]
+    assert list(made._state.held_out) == ["size", "age"]
+    said = f"the model was not fitted on {left}: left out of the held-out rows\n"
+    assert capsys.readouterr().out.count(said) == (1 if left else 0)
+
+
+def test_a_column_that_validation_lacks_is_named_before_the_model_is_judged(
+    base_dir: Path,
+) -> None:
+    """C12."""
+    made, model, _, rows = fitted(base_dir, "size,price")
+    y = rows.pop("price")
+    with pytest.raises(ClientError) as raised:
+        made.evaluate(model, rows, y)
+    assert str(raised.value) == (
+        "channel 'validation' lacks 'age', of the columns that the model was fitted on;"
+        " it has 'size'"
+    )
+    assert made.metrics == {}
+
+
+def test_held_out_rows_that_lack_a_column_cost_no_model(
+    base_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """C12: the end of the job asks for predictions of rows of X."""
+    made, model, X, rows = fitted(base_dir, "size,price")
+    made.save(model, X, rows[["size"]])
+    assert made._state.held_out is not None
+    assert made._state.held_out.equals(X)
+    assert "the held-out rows lack 'age': rows of X are" in capsys.readouterr().out
+
+
+def test_held_out_rows_without_names_are_matched_by_place(base_dir: Path) -> None:
+    made = job(base_dir)
+    X = PETS[["size", "age"]]
+    made.save(LinearRegression().fit(X, PETS["price"]), X, X.head(1).to_numpy())  # type: ignore[arg-type]
+    assert made._state.held_out is not None
+    assert made._state.held_out.to_numpy().tolist() == [[1, 4]]
 
 
 @pytest.mark.parametrize(("host", "saves"), [("algo-1", True), ("algo-2", False)])

@@ -202,3 +202,34 @@ def test_a_script_that_fails_is_a_job_that_failed(
     assert (base_dir / "output/failure").read_text().startswith(words)
     assert words in job.log()
     assert not list((base_dir / "model").iterdir())
+
+
+def test_what_argparse_says_is_the_reason(tmp_path: Path, base_dir: Path) -> None:
+    """C14; T-40: a status alone would send people to the log."""
+    end = 'parser.add_argument("--epochs", required=True); parser.parse_args()'
+    with script(tmp_path, base_dir, end) as job:
+        assert job.ended() == 1
+    first, _, rest = (base_dir / "output/failure").read_text().partition("\n")
+    sentence = "train.py: error: the following arguments are required: --epochs"
+    assert first == (
+        f"AlgorithmError: train ended with sys.exit(2); stderr ends with: {sentence}"
+    )
+    assert "usage: train.py [-h] [--n-estimators" in rest
+    assert f"\n{sentence}\n" in job.log()
+
+
+def test_what_a_script_says_before_it_exits_is_the_reason(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """C14: of whatever wrote it, be it `logging`."""
+    end = "import logging; logging.error('no row has a price'); sys.exit(1)"
+    with script(tmp_path, base_dir, end) as job:
+        assert job.ended() == 1
+    assert (
+        (base_dir / "output/failure")
+        .read_text()
+        .startswith(
+            "AlgorithmError: train ended with sys.exit(1); stderr ends with: "
+            "ERROR:root:no row has a price\n"
+        )
+    )

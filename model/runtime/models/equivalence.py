@@ -140,8 +140,7 @@ def _array(values: list[Any], dtype: Any) -> Any:
     series = pd.Series(values, dtype=object)
     if dtype.kind == "b" and series.isna().any():
         return series
-    if dtype.kind in "iu" and not all(v is not None and v == int(v) for v in values):
-        dtype = "float64"
-    if getattr(dtype, "kind", "") in "iu" and any(abs(v) >= 2.0**63 for v in values):
+    fits = (v is not None and v == int(v) and abs(v) < 2.0**63 for v in values)
+    if dtype.kind in "iu" and not all(fits):
         dtype = "float64"
     return series.astype(dtype).array

@@ -53,18 +53,21 @@ class ServedModel:
         preferred: str = engine.ONNX,
         outputs: tuple[str, ...] = (),
         closed: bool = False,
+        cold: str = "",
     ) -> None:
         """Serve a predictor; `columns` are those of model.json.
 
         `preferred` names the engine that answers where both can. `outputs` are those
         that are answered where a request names none; `closed` refuses categories that
-        `fit` has not seen.
+        `fit` has not seen. `cold` says why the model's warm-up row may fail: at the end
+        of its job it did, and rows of the data did not.
         """
         self.owner = owner = Owner(predictor)
         self.outputs = outputs
         schema = _schema(owner, columns)
         self.schema = schema.closed() if schema and closed else schema
         self.instant = owner.instant
+        self._cold = cold
         self._preferred = preferred
         self._typed = schema is not None and schema.typed
         # Where types are unknown, pandas finds them.
@@ -97,6 +100,7 @@ class ServedModel:
             predictor = construct(kind, model_dir)
         try:
             columns = (description or {}).get("columns")
+            options["cold"] = (description or {}).get(artifact.WARM_UP_NOTE, "")
             model = cls(predictor, columns, preferred=preferred, **options)
         except (KeyError, TypeError, ValueError) as exc:
             file = model_dir / artifact.DESCRIPTION
@@ -111,22 +115,50 @@ class ServedModel:
             self.owner.start()
 
     def warm_up(self) -> None:
-        """Predict one synthetic row, so that `/ping` tells the truth (H-15)."""
+        """Predict one synthetic row, so that `/ping` tells the truth (H-15).
+
+        The owner's `example` takes its place. Raises: PredictionFailed, BadInput.
+        """
+        if self._cold and self.owner.example is None:
+            log.info("warm-up row: %s", self._cold)
+            return
+        try:
+            self._predict_warm_up()
+        except (PredictionFailed, BadInput):
+            if not self._cold:
+                raise
+            log.warning("`example` in Predictor fails as a warm-up row", exc_info=True)
+
+    def _predict_warm_up(self) -> None:
         if self.owner.example is not None:
-            self.predict(self._owners_rows(self.owner.example)).outputs()
+            with owners_code:
+                rows = self._owners_rows(self.owner.example)
+            self.predict(rows).outputs()
         elif self.owner.decode is not None:
             log.info("decode is the owner's own: set `example` to have a warm-up row")
         elif self.schema is not None and self._typed:
             self.predict(self.schema.example()).outputs()
 
     def _owners_rows(self, example: Any) -> Any:
-        """Make rows of the owner's example: one row by name, or several."""
+        """Make rows of the owner's example: one row by name, or several.
+
+        Columns that it does not name have the schema's own examples.
+        """
         records = [example] if isinstance(example, dict) else example
+        named = isinstance(records, list) and all(isinstance(r, dict) for r in records)
+        if named and self.schema is not None and self._typed:
+            return self.schema.read(Table([self._filled(r) for r in records]))
         if self.schema is not None and not self._makes_frames:
             return self.schema.read(Table(records))
         import pandas as pd  # noqa: PLC0415 -- a third of a second
 
         return pd.DataFrame(records)
+
+    def _filled(self, record: dict[Any, Any]) -> dict[str, Any]:
+        """Give a row by the names of the schema; others go along, and are left."""
+        given = {str(name): _cell(value) for name, value in record.items()}
+        columns = self.schema.columns if self.schema is not None else ()
+        return {str(c.name): c.example for c in columns} | given
 
     def ask_owner(self, rows: Any) -> Any:
         """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""

@@ -3,9 +3,10 @@
 `python -m runtime.models.validate MODEL_DIR FOLDER SECONDS` answers with a JSON object
 on its stdout: what model.json is to say besides, or the `failure`, a sentence with
 the repair. It loads the folder as `serve` does, through the owner's Predictor, predicts
-rows together and one by one, and compares. Then it converts the model to ONNX and
-answers again: a conversion may hang, crash or need all memory, and by then the first
-answer is there.
+rows together and one by one, and compares. These rows judge: where the model fails on
+the warm-up row alone, that is noted, and costs no model. Then it converts the model to
+ONNX and answers again: a conversion may hang, crash or need all memory, and by then the
+first answer is there.
 """
 
 import importlib
@@ -31,7 +32,9 @@ from runtime.models import artifact
 from runtime.models.equivalence import Different
 from runtime.models.owner import Predictor
 from runtime.models.served import EVERY, ServedModel
-from runtime.tabular.schema import found_in
+from runtime.tabular.columns import Column
+from runtime.tabular.schema import Schema, found_in
+from runtime.tabular.table import Table
 
 log = logging.getLogger("validate")
 MOST_COLUMNS = 200  # a call each
@@ -76,21 +79,39 @@ def validated(model_dir: Path, kind: type[Predictor], body: bytes) -> dict[str, 
     Raises: Error.
     """
     model = ServedModel.load(model_dir, kind)
-    check(model, body)
-    if model.schema and (names := required(model)):
-        return {"columns": model.schema.requiring(names).to_json()}
-    return {}
+    row, note = check(model, body)
+    names = required(model, row if note else None)
+    found: dict[str, Any] = {artifact.WARM_UP_NOTE: note} if note else {}
+    is_described = (model_dir / artifact.DESCRIPTION).exists()
+    if model.schema and (names or (note and not is_described)):
+        found["columns"] = model.schema.requiring(names).to_json()
+    return found
 
 
-def check(model: ServedModel, body: bytes) -> None:
-    """Predict the warm-up row, and the rows of a CSV body together and one by one.
+def check(model: ServedModel, body: bytes) -> tuple[list[Any] | None, str]:
+    """Predict the rows of a CSV body together and one by one, and the warm-up row.
 
-    Raises: Error.
+    The body has rows of the data, and judges: where they pass, an invented row costs no
+    model. Returns: the first of them, and why there is no warm-up row, "" where it
+    passes. Raises: Error.
     """
     model.start()
-    model.warm_up()
+    row = _judged(model, body)
+    try:
+        model.warm_up()
+    except Error as exc:
+        if row is None or model.schema is None:
+            raise
+        why = _cold(model, model.schema, row, exc)
+        log.warning("the model is kept, and served without a warm-up row: %s", why)
+        return row, f"none: {why}"
+    return row, ""
+
+
+def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
+    """Predict the rows of a body. Returns: the cells of the first; None without any."""
     if not body or model.owner.decode:
-        return
+        return None
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
     schema = model.schema or found_in(table)
     rows = schema.read(table)
@@ -101,29 +122,69 @@ def check(model: ServedModel, body: bytes) -> None:
         for number in range(rows.n_rows):
             alone = model.predict(rows.row(number)).outputs(EVERY)
             _compare(together, alone, number)
+    return list(table.rows[0])
 
 
-def required(model: ServedModel) -> list[str | int]:
-    """Find the columns without a value of which the model fails on the synthetic row.
+def _cold(model: ServedModel, schema: Schema, row: list[Any], exc: Error) -> str:
+    """Say why the warm-up row fails where `row` passes, and what cures it."""
+    cause = exc.__cause__ or exc
+    why = " ".join(f"{type(cause).__name__}: {cause}".split())[:200]
+    if model.owner.example is not None:
+        row_name, cure = "`example` in Predictor", "correct it in predictor.py"
+    else:
+        invented = _invented(model, schema, row)
+        values = ", ".join(f"{c.name}={c.example!r}" for c in invented)
+        names = ", ".join(f"{str(c.name)!r}: ..." for c in invented)
+        row_name = f"a made-up row with {values}"
+        cure = f"give real values in Predictor: example = {{{names}}}"
+    return f"{row_name} fails ({why}), rows of the data do not; {cure}"
 
-    A request that lacks one is the caller's fault, and no 500 (H-25, H-73). Of more
-    than MOST_COLUMNS none is looked for, unless the model bears all of them missing.
+
+def _invented(model: ServedModel, schema: Schema, row: list[Any]) -> list[Column]:
+    """Find the columns whose made-up values the model fails on, each in a real row.
+
+    Where none is to blame alone, or columns are many, it may be any text.
+    """
+    few = schema.columns if len(schema.columns) <= MOST_COLUMNS else ()
+    guilty = [
+        column
+        for place, column in enumerate(few)
+        if _fails(model, schema, [*row[:place], column.example, *row[place + 1 :]])
+    ]
+    text = [column for column in schema.columns if column.is_text]
+    return guilty or text[:5] or list(schema.columns[:5])
+
+
+def required(model: ServedModel, row: list[Any] | None = None) -> list[str | int]:
+    """Find the columns without a value of which the model fails on a row.
+
+    It is the synthetic one, or the cells of a row that the model answers. A request
+    that lacks one is the caller's fault, and no 500 (H-25, H-73). Of more than
+    MOST_COLUMNS none is looked for, unless the model bears all of them missing.
     """
     schema = model.schema
     if schema is None or not schema.typed or model.owner.decode:
         return []
-
-    def fails(names: list[str | int]) -> bool:
-        try:
-            model.predict(schema.example(without=names)).outputs()
-        except Error:
-            return True
-        return False
-
     names = [column.name for column in schema.columns]
+    whole = [column.example for column in schema.columns] if row is None else row
+
+    def fails(absent: list[str | int]) -> bool:
+        cells = zip(names, whole, strict=True)
+        given = [None if name in absent else cell for name, cell in cells]
+        return _fails(model, schema, given)
+
     if len(names) > MOST_COLUMNS or not fails(names):
         return []
     return [name for name in names if fails([name])]
+
+
+def _fails(model: ServedModel, schema: Schema, row: list[Any]) -> bool:
+    """Say whether the model fails on a row, given by its cells."""
+    try:
+        model.predict(schema.read(Table([row]))).outputs()
+    except Error:
+        return True
+    return False
 
 
 def _compare(together: Outputs, alone: Outputs, number: int) -> None:
@@ -189,12 +250,10 @@ def converted(
     try:
         whole = {**(artifact.describe(model_dir) or {}), **found}
         content, news = onnx_export.export(model_dir, whole, folder / "sample.pkl")
-        staged = folder / "staged"  # the model folder as it would be
-        staged.mkdir()
-        for path in model_dir.iterdir():
-            (staged / path.name).symlink_to(path.resolve())
-        artifact.amend(staged, {**found, **news}, content)
-        validated(staged, kind, (folder / "rows.csv").read_bytes())
+        staged = _staged(model_dir, folder, {**found, **news}, content)
+        answer = validated(staged, kind, (folder / "rows.csv").read_bytes())
+        if note := answer.get(artifact.WARM_UP_NOTE):
+            return {artifact.ONNX_NOTE: f"no ONNX: {note}"}
         (staged / artifact.ONNX).rename(folder / artifact.ONNX)
     except Different as exc:
         return {artifact.ONNX_NOTE: f"no ONNX: {exc}"}
@@ -202,6 +261,18 @@ def converted(
         first = str(exc).strip().partition("\n")[0][:200]
         return {artifact.ONNX_NOTE: f"no ONNX: {type(exc).__name__}: {first}"}
     return news
+
+
+def _staged(
+    model_dir: Path, folder: Path, changes: dict[str, Any], onnx: bytes
+) -> Path:
+    """Lay out the model folder as it would be with ONNX."""
+    staged = folder / "staged"
+    staged.mkdir()
+    for path in model_dir.iterdir():
+        (staged / path.name).symlink_to(path.resolve())
+    artifact.amend(staged, changes, onnx)
+    return staged
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import re
 import sys
 import threading
 import traceback
+from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 import runtime
 from runtime.errors import ClientError, Error
@@ -26,9 +28,34 @@ _LIBRARY = re.compile(
 )
 
 
-def fail(environment: Environment, exc: BaseException) -> int:
-    """Empty the model folder, and tell the reason. Returns: the exit status."""
-    leave_no_model(environment, reason(exc))
+class Tee:
+    """A stream whose text goes to another one at once; `last` is the end of it."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.last = ""
+
+    def write(self, text: str) -> int:
+        """Write text, as it is."""
+        self.last = (self.last + text)[-_SHOWN // 2 :]
+        return self._stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write lines, as they are."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give all else, such as `fileno`, as the other stream has it."""
+        return getattr(self._stream, name)
+
+
+def fail(environment: Environment, exc: BaseException, said: str = "") -> int:
+    """Empty the model folder, and tell the reason; `said` is the end of stderr.
+
+    Returns: the exit status.
+    """
+    leave_no_model(environment, reason(exc, said))
     return 130 if isinstance(exc, KeyboardInterrupt) else 1
 
 
@@ -63,8 +90,11 @@ def leave_within(seconds: float, status: int) -> None:
     last.start()
 
 
-def reason(exc: BaseException) -> str:
+def reason(exc: BaseException, said: str = "") -> str:
     """Say what happened in 1024 characters that make sense alone, then the traceback.
+
+    A status alone says nothing: `said`, the end of stderr, goes with it, as argparse
+    and scripts have written the reason there.
 
     The first word says whose turn it is: `ClientError:` the data's or the
     hyperparameters', `PlatformError:` the machine's, `AlgorithmError:` the code's.
@@ -78,10 +108,19 @@ def reason(exc: BaseException) -> str:
     if isinstance(exc, Error):
         return f"AlgorithmError: {exc}"
     if isinstance(exc, SystemExit):
-        said = exc.code if isinstance(exc.code, str) else f"sys.exit({exc.code})"
-        return f"AlgorithmError: train ended with {said}"
+        return f"AlgorithmError: train ended with {_exit(exc, said)}"
     where = f"{_place(exc)}{_absent(exc)}"
     return f"AlgorithmError: {_short(exc)}{where}\n\n{_trace(exc)}"
+
+
+def _exit(exc: SystemExit, said: str) -> str:
+    if isinstance(exc.code, str):
+        return exc.code
+    lines = [line for line in said.splitlines() if line.strip()]
+    if not lines:
+        return f"sys.exit({exc.code})"
+    last = lines[-1].strip()
+    return "\n".join([f"sys.exit({exc.code}); stderr ends with: {last}\n", *lines])
 
 
 def _cure(exc: BaseException) -> str:

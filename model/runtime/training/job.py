@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 VALIDATED_ROWS = 20  # that the last step of a job predicts
 LONGEST_METRIC = 255  # characters of a name, to SageMaker (T-52)
+_CHANNEL = "channel"  # in the attrs of a frame: where it was read
 SAMPLE = 1000  # rows of X on which ONNX has to answer the same
 
 
@@ -69,6 +70,7 @@ class Job(Environment, Generic[Declared]):
         with self._step(f"read {name}"):
             rows = data.read(self.channel(name), **pandas_options)
         self._missing |= rows.attrs.get("missing", {})
+        rows.attrs[_CHANNEL] = name  # for errors; parts of the frame keep it
         return rows
 
     def previous_model(self) -> Any:
@@ -100,12 +102,14 @@ class Job(Environment, Generic[Declared]):
     def evaluate(self, model: Any, X: Any, y: Any, training: Any = None) -> None:
         """Measure a fitted estimator on rows that it has not seen, and show how good.
 
-        X is `(n_rows, n_features)`, a frame or an array, y `(n_rows,)`. Prints metrics
-        as `validation:NAME`, and writes evaluation.json, predictions.csv and
+        X is `(n_rows, n_features)`, a frame or an array, y `(n_rows,)`; the columns of
+        a frame may have another order than in `fit`, and there may be more. Prints
+        metrics as `validation:NAME`, and writes evaluation.json, predictions.csv and
         report.html to `output_data_dir`. `training` is what the model was fitted on,
         (X, y) or X alone: the page measures it too, or describes it. Raises:
-        ClientError.
+        ClientError, also for a column that is missing.
         """
+        X = _as_fitted(model, X)
         with self._step("evaluate"):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
@@ -195,7 +199,7 @@ class Job(Environment, Generic[Declared]):
         as the last step of the job; no row is stored. Raises: ClientError.
         """
         state = self._state
-        rows = next(r for r in (held_out, state.held_out, X) if r is not None)
+        rows = _rows_like(X, held_out if held_out is not None else state.held_out)
         state.partial = state.stopping.is_set()
         description = self._describe(model, X, partial=state.partial)
         with self._step("save"), state.saving:
@@ -203,7 +207,7 @@ class Job(Environment, Generic[Declared]):
                 artifact.save(self.model_dir, model, description)
                 state.sample = _sample(pd.DataFrame(X))
             state.saved.set()
-        state.held_out = pd.DataFrame(rows).head(VALIDATED_ROWS)
+        state.held_out = rows.head(VALIDATED_ROWS)
 
     def script(self, path: str) -> None:
         """Run a script-mode script that lies beside `train`, with its arguments (T-25).
@@ -256,6 +260,57 @@ def pattern(name: str) -> str:
         )
         raise ClientError(message)
     return rf'(?:^|[\s"]){re.escape(name)}=([0-9.eE+-]+);'
+
+
+def _as_fitted(model: Any, X: Any) -> Any:
+    """Give the columns of X by the names and in the order of `fit`.
+
+    An array is as it is, and so is X for a model that knows no names. Raises:
+    ClientError for a column that is missing.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is None or not isinstance(X, pd.DataFrame):
+        return X
+    absent = [name for name in names if name not in X.columns]
+    if not absent:
+        return _ordered(X, names)
+    spelt = {re.sub(r"\s", "_", str(name)) for name in X.columns}
+    if spelt.issuperset(absent):  # LightGBM's own spelling, and it knows what to do
+        return X
+    where = f"channel {X.attrs[_CHANNEL]!r}" if _CHANNEL in X.attrs else "X"
+    message = (
+        f"{where} lacks {', '.join(map(repr, absent))}, of the columns that the model "
+        f"was fitted on; it has {', '.join(map(repr, X.columns))}"
+    )
+    raise ClientError(message)
+
+
+def _rows_like(X: Any, held_out: Any) -> pd.DataFrame:
+    """Give the rows that the end of a job predicts, with the columns of X.
+
+    They are held-out rows, matched by name or, where they have other names, by place;
+    rows of X where there are none, or where they have too few columns.
+    """
+    fitted = pd.DataFrame(X)
+    if held_out is None:
+        return fitted
+    rows = pd.DataFrame(held_out)
+    absent = [name for name in fitted.columns if name not in rows.columns]
+    if not absent:
+        return _ordered(rows, fitted.columns)
+    if len(rows.columns) == len(fitted.columns):
+        return rows
+    names = ", ".join(map(repr, absent))
+    print(f"the held-out rows lack {names}: rows of X are predicted in their place")
+    return fitted
+
+
+def _ordered(rows: pd.DataFrame, names: Any) -> pd.DataFrame:
+    """Take columns by name, and say which are left."""
+    if more := [name for name in rows.columns if name not in set(names)]:
+        columns = ", ".join(map(repr, more))
+        print(f"the model was not fitted on {columns}: left out of the held-out rows")
+    return rows[list(names)]
 
 
 def _sample(X: pd.DataFrame) -> pd.DataFrame:

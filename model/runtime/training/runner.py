@@ -12,9 +12,9 @@ import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import runtime
 from runtime.errors import ClientError, ModelError
@@ -80,12 +80,14 @@ def _state() -> JobState:
 @contextmanager
 def _told(state: JobState) -> Iterator[None]:
     """Let whatever is raised end the job with its reason, unless it has ended."""
+    stderr = failure.Tee(sys.stderr)
     try:
-        yield
+        with redirect_stderr(cast("IO[str]", stderr)):
+            yield
     except BaseException as exc:  # noqa: BLE001 -- the job's outermost line
         if state.status is None:
             state.ending.acquire()
-            state.status = failure.fail(state.environment, exc)
+            state.status = failure.fail(state.environment, exc, stderr.last)
             failure.leave_within(failure.LINGER, state.status)
 
 
