@@ -1,10 +1,10 @@
 """A channel's files -> one DataFrame, and that into X and y.
 
 `channel` lists the files and makes one table of them, `readers` reads one file (a
-function a format), `options` holds what the owner says of columns, `target` splits X
-and y. Nothing here knows of jobs, models or requests; what a cell means is said in
-`tabular`, so that training and serving agree. `training` alone imports this package;
-owners import `split_target` from `runtime`.
+function a format), `partitions` reads the names of folders, `options` holds what the
+owner says of columns, `target` splits X and y. Nothing here knows of jobs, models or
+requests; what a cell means is said in `tabular`, so that training and serving agree.
+`training` alone imports this package; owners import `split_target` from `runtime`.
 """
 
 from runtime.data.channel import read

@@ -24,6 +24,7 @@ from typing import Any
 import pandas as pd
 
 from runtime.data.options import ColumnOption, ColumnOptions
+from runtime.data.partitions import partition_columns
 from runtime.data.readers import (
     COMPRESSED,
     may_hide_missing,
@@ -53,7 +54,8 @@ _KINDS = {"string": "text", "boolean": "true and false"}
 def read(folder: Path, **options: Any) -> pd.DataFrame:
     """Read all files of a channel, sub-folders too (T-27), sorted by path.
 
-    They are CSV, Parquet or JSON Lines. `options` are pandas' of `read_csv`:
+    They are CSV, Parquet or JSON Lines; the names of folders `name=value` are columns
+    too. `options` are pandas' of `read_csv`:
     `header=None` for files without a header line, whose columns are then "0", "1", ...;
     `dtype={"zip": "str"}` for text as it is written.
 
@@ -68,7 +70,9 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     frames = _read_files(files, reader)
     if form != "JSON Lines":  # in which an absent key is a missing cell
         _refuse_other_columns(dict(zip(files, frames, strict=True)))
+    folders = partition_columns(dict(zip(files, frames, strict=True)), declared)
     frame = _concatenate(frames)
+    frame[[*folders]] = folders
     own = {str(name): declared.column(str(name)) for name in frame}
     mixed = [n for n in own if own[n].dtype is None and _is_mixed(frame[n])]
     if mixed and form != "CSV":
@@ -76,18 +80,9 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     if mixed:
         as_text = partial(reader, as_text=mixed)
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
-    finish = partial(_finish, typed=declared.typed)
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        finished = pool.map(finish, (frame[name] for name in own), own.values())
-        columns = dict(zip(own, finished, strict=True))
-    frame = pd.DataFrame(columns, copy=False)
-    missing = {
-        name: o.na_texts if columns[name].dtype == "str" else o.na_others
-        for name, o in own.items()
-    }
-    frame.attrs["missing"] = {
-        name: sorted(texts) for name, texts in missing.items() if texts != NA_VALUES
-    }
+    spelt = [*own] if form == "CSV" else [*map(str, folders)]
+    frame = _finish_all(frame, own, spelt)
+    frame.attrs["missing"] = _missing(frame, own)
     return frame
 
 
@@ -204,6 +199,28 @@ def _refuse_types(name: str, frames: dict[str, pd.DataFrame]) -> None:
     raise ClientError(message)
 
 
+def _finish_all(
+    frame: pd.DataFrame, own: dict[str, ColumnOption], spelt: Collection[str]
+) -> pd.DataFrame:
+    """Finish columns, some at a time; the cells of those in `spelt` are spelt."""
+
+    def finish(name: str) -> "pd.Series[Any]":
+        return _finish(frame[name], own[name], typed=name not in spelt)
+
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        columns = dict(zip(own, pool.map(finish, own), strict=True))
+    return pd.DataFrame(columns, copy=False)
+
+
+def _missing(frame: pd.DataFrame, own: dict[str, ColumnOption]) -> dict[str, list[str]]:
+    """List the texts of a missing cell, where they are not those of all columns."""
+    texts = {
+        name: o.na_texts if frame[name].dtype == "str" else o.na_others
+        for name, o in own.items()
+    }
+    return {n: sorted(given) for n, given in texts.items() if given != NA_VALUES}
+
+
 def _finish(
     values: "pd.Series[Any]", own: ColumnOption, *, typed: bool
 ) -> "pd.Series[Any]":
@@ -211,22 +228,38 @@ def _finish(
     dtype = own.dtype
     if values.dtype == "object" and dtype is None:
         values = values.where(values.notna(), nan).infer_objects()
+    if values.dtype == "str":
+        if typed or may_hide_missing(values):
+            values = _without(values, own.na_texts)
+        if not typed and dtype is None:
+            values = _as_spelt(values)
     if values.dtype.kind in "iuf":
         values = _without(values, own.na_numbers)
-    elif values.dtype == "str" and (typed or may_hide_missing(values)):
-        values = _without(values, own.na_texts)
     if dtype is not None:
-        try:
-            return values.astype(dtype)
-        except (TypeError, ValueError) as exc:
-            message = f"column {values.name!r} is no {dtype}: {exc}"
-            raise ClientError(message) from exc
+        return _declared(values, dtype)
     if values.dtype == "uint64" or values.isna().all():
         return values.astype("float64")
-    spelt = values.dtype == "str" and not typed
-    if spelt and all(map(cells.is_number, values.dropna())):
-        return values.map(lambda v: float(cells.spelt(v)), "ignore").astype("float64")
     return values
+
+
+def _declared(values: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":
+    try:
+        return values.astype(dtype)
+    except (TypeError, ValueError) as exc:
+        message = f"column {values.name!r} is no {dtype}: {exc}"
+        raise ClientError(message) from exc
+
+
+def _as_spelt(text: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Make text numbers, or true and false, if all of its cells spell such."""
+    known = text.dropna()
+    if all(map(cells.is_number, known)):
+        numbers = text.map(cells.spelt, "ignore")
+        return numbers if numbers.dtype == "int64" else numbers.astype("float64")
+    if all(cell.lower() in ("true", "false") for cell in known):
+        flags = text.astype("object").map(cells.boolean, "ignore")
+        return flags.infer_objects()
+    return text
 
 
 def _without(values: "pd.Series[Any]", unwanted: Collection[Any]) -> "pd.Series[Any]":
