@@ -24,7 +24,7 @@ from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
 from harness import ROOT, table_of
-from runtime import data, formats
+from runtime import data, formats, split_target
 from runtime.data.readers import is_remote
 from runtime.errors import ClientError
 from runtime.tabular import cells
@@ -757,7 +757,8 @@ def test_json_lines_are_known_by_their_suffix(channel: Path, name: str) -> None:
         ('{"a": 1e400}\n', "Number too big to be stored in double. in row 0"),
         ('{"a": "\\ud800"}\n', "The surrogate pair in string is invalid. in row 0"),
         ('{"a": [1]}\n', "column 'a' holds lists or objects in line 1"),
-        ('{"b": 1}\n{"a": {}}\n', "column 'a' holds lists or objects in line 2"),
+        ('{"b": []}\n{"a": {}}\n', "column 'b' holds lists or objects in line 1"),
+        ('{"a": 1}\n{"a": []}\n', "numbers in line 1, lists or objects in line 2"),
         (
             '{"a": "2024-01-05"}\n{"a": 1}\n',
             "column 'a' holds text in line 1, numbers in line 2",
@@ -831,24 +832,72 @@ def test_parquet_keeps_its_types(
     assert described(data.read(channel)["a"]) == (dtype, read)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        pa.array([0], pa.timestamp("us")),
-        pa.array([0], pa.date32()),
-        pa.array([[1]]),
-        pa.array([{"x": 1}]),
-        pa.array([b"x"]),
-    ],
-    ids=lambda values: str(values.type),
-)
-def test_a_parquet_type_that_no_request_can_spell_is_refused_by_name(
-    channel: Path, values: Any
+UNSPEAKABLE = [
+    pa.array([0], pa.timestamp("us")),
+    pa.array([0], pa.date32()),
+    pa.array([[1]]),
+    pa.array([{"x": 1}]),
+    pa.array([[("x", 1)]], pa.map_("string", "int64")),
+    pa.array([b"x"]),
+]
+
+
+@pytest.mark.parametrize("values", UNSPEAKABLE, ids=lambda values: str(values.type))
+def test_a_parquet_column_that_no_request_can_spell_is_left_out_and_named(
+    channel: Path, values: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Requests ignore further columns too."""
     put_arrow(channel / "a.parquet", ok=[1], when=values)
-    message = refused(channel)
+    put_arrow(channel / "b.parquet", ok=[2], when=values)
+    put_arrow(channel / "c.parquet", ok=[3], when=pa.array([None]))
+    frame = data.read(channel)
+    kind = parquet.read_schema(channel / "a.parquet").field("when").type
+    assert frame.to_dict("list") == {"ok": [1, 2, 3]}
+    assert capsys.readouterr().out == (
+        f"column 'when' is left out: no request can spell its type {kind}\n"
+    )
+    with pytest.raises(ClientError) as wrong:
+        split_target(frame, "when")
+    assert str(wrong.value) == (
+        f"there is no target column 'when'; its type {kind} was left out: "
+        "write numbers or text"
+    )
+
+
+@pytest.mark.parametrize("values", UNSPEAKABLE, ids=lambda values: str(values.type))
+@pytest.mark.parametrize(
+    ("others", "dtype"), [({}, None), ({"ok": [1]}, {"when": "str"})], ids=str
+)
+def test_it_is_refused_where_it_is_declared_or_there_is_no_other(
+    channel: Path, values: Any, others: dict[str, Any], dtype: dict[str, str] | None
+) -> None:
+    put_arrow(channel / "a.parquet", when=values, **others)
+    message = refused(channel, dtype=dtype)
     kind = str(values.type).split("<", maxsplit=1)[0]
     assert f"training/a.parquet: column 'when' has the type {kind}" in message
+
+
+def test_a_column_left_out_of_one_file_with_values_in_another_is_refused(
+    channel: Path,
+) -> None:
+    put_arrow(channel / "a.parquet", ok=[1], when=pa.array([0], pa.timestamp("us")))
+    put_arrow(channel / "b.parquet", ok=[1], when=["2024-01-05"])
+    assert refused(channel) == (
+        "column 'when' has the type timestamp[us] in other files than "
+        "training/b.parquet: write it alike in all files"
+    )
+
+
+def test_lists_and_objects_of_json_lines_are_left_out_and_named(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (channel / "a.jsonl").write_text('{"a": 1, "b": [2], "c": {"d": 3}}\n{"a": 4}\n')
+    (channel / "b.jsonl").write_text('{"a": 5, "b": null}\n')
+    assert data.read(channel).to_dict("list") == {"a": [1, 4, 5]}
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "column 'b' is left out",
+        "column 'c' is left out",
+    ]
 
 
 def test_the_index_of_a_frame_in_parquet_is_no_column(channel: Path) -> None:

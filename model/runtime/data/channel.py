@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     `dtype={"zip": "str"}` for text as it is written.
 
     Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
-    `cells.NA_VALUES`, `attrs["missing"]` lists them by its name.
+    `cells.NA_VALUES`, `attrs["missing"]` lists them by its name; `attrs["left_out"]`
+    has the types of columns that were left out, as no request can spell them.
     Raises: ClientError, which names the file, and the line or the column.
     """
     files = _files(folder)
@@ -68,6 +70,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     declared = ColumnOptions(options, typed=form != "CSV")
     reader = partial(_READERS[form], options=declared)
     frames = _read_files(files, reader)
+    left_out = _leave_out(dict(zip(files, frames, strict=True)))
     if form != "JSON Lines":  # in which an absent key is a missing cell
         _refuse_other_columns(dict(zip(files, frames, strict=True)))
     folders = partition_columns(dict(zip(files, frames, strict=True)), declared)
@@ -82,7 +85,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
     spelt = [*own] if form == "CSV" else [*map(str, folders)]
     frame = _finish_all(frame, own, spelt)
-    frame.attrs["missing"] = _missing(frame, own)
+    frame.attrs |= {"missing": _missing(frame, own), "left_out": left_out}
     return frame
 
 
@@ -150,6 +153,27 @@ def _read_files(
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `_is_mixed`
         return [*pool.map(read_one, files)]
+
+
+def _leave_out(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Say which columns the files are read without, and drop their empty namesakes.
+
+    For where a file has no value in a column, its type is another.
+    """
+    lists = (frame.attrs.get("left_out", {}).items() for frame in frames.values())
+    left_out = dict(chain.from_iterable(lists))
+    for name, found in left_out.items():
+        for file, frame in frames.items():
+            if name in frame and frame[name].notna().any():
+                message = (
+                    f"column {name!r} has the type {found} in other files than {file}: "
+                    "write it alike in all files"
+                )
+                raise ClientError(message)
+            if name in frame:
+                del frame[name]
+        print(f"column {name!r} is left out: no request can spell its type {found}")
+    return left_out
 
 
 def _refuse_other_columns(frames: dict[str, pd.DataFrame]) -> None:

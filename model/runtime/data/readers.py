@@ -62,21 +62,27 @@ def read_csv(
 
 
 def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
-    """Read a Parquet file. Raises: ValueError for a type that no request can spell."""
+    """Read a Parquet file, less the columns of types that no request can spell.
+
+    `attrs["left_out"]` has their types by name. Raises: ValueError where there are no
+    others, or where the owner declares one of them.
+    """
     _require_pyarrow(options)
     with parquet.ParquetFile(file) as table:
-        labels = table.schema_arrow.names
-        names = [n for n in labels if not ROW_NUMBERS.fullmatch(n)]
+        fields = [f for f in table.schema_arrow if not ROW_NUMBERS.fullmatch(f.name)]
+        names = [field.name for field in fields]
         if len(set(names)) < len(names):
             message = f"columns have the same name: {', '.join(names)}"
             raise ValueError(message)
-        read = table.read(columns=names)
-    return _frame(read, options)
+        left_out = _left_out(fields, options)
+        read = table.read(columns=[name for name in names if name not in left_out])
+    return _frame(read, options, left_out)
 
 
 def read_jsonl(file: Path, options: ColumnOptions) -> pd.DataFrame:
     """Read JSON Lines, an object a line; a key that one lacks is a missing cell.
 
+    Columns of lists or objects are left out as `read_parquet` says.
     Raises: ValueError, which names the line.
     """
     _require_pyarrow(options)
@@ -84,10 +90,11 @@ def read_jsonl(file: Path, options: ColumnOptions) -> pd.DataFrame:
         content = stream.read()
     try:
         table = _arrow_table(content)
-        frame = _frame(table, options)
+        left_out = _left_out([*table.schema], options)
+        frame = _frame(table.drop_columns([*left_out]), options, left_out)
     except ValueError as exc:
         raise ValueError(_explain(content) or str(exc)) from exc
-    for name in filter(options.is_text, table.column_names):
+    for name in filter(options.is_text, map(str, frame)):
         if pa.types.is_floating(table.column(name).type):  # to Arrow 5 is 5.0
             lines = filter(bytes.strip, content.splitlines())
             frame[name] = _texts([json.loads(line).get(name) for line in lines])
@@ -221,23 +228,39 @@ def _require_pyarrow(options: ColumnOptions) -> None:
         raise ValueError(message)
 
 
-def _frame(table: Any, options: ColumnOptions) -> pd.DataFrame:
-    plain = {n: _plain(table.column(n), n) for n in table.column_names}
+def _left_out(fields: list[Any], options: ColumnOptions) -> dict[str, str]:
+    """Find the types that no request can spell, by column."""
+    types = {
+        f.name: str(f.type) for f in fields if arrow_type(_decoded(f.type)) is None
+    }
+    for name, found in types.items():
+        declared = options.by_column and options.dtype(name) is not None
+        if declared or len(types) == len(fields):
+            message = f"column {name!r} has the type {found}: write numbers or text"
+            raise ValueError(message)
+    return types
+
+
+def _frame(
+    table: Any, options: ColumnOptions, left_out: dict[str, str]
+) -> pd.DataFrame:
+    plain = {n: _plain(table.column(n)) for n in table.column_names}
     frame: pd.DataFrame = pa.table(plain).to_pandas(split_blocks=True)
     for name in filter(options.is_text, plain):
         frame[name] = _texts(plain[name].to_pylist())
+    frame.attrs["left_out"] = left_out
     return frame
 
 
-def _plain(values: Any, name: str) -> Any:
+def _decoded(given: Any) -> Any:
+    return given.value_type if pa.types.is_dictionary(given) else given
+
+
+def _plain(values: Any) -> Any:
     """Give a column of Arrow's one of the few types that stand for the others."""
-    given = values.type
-    if pa.types.is_dictionary(given):
-        return _plain(values.cast(given.value_type), name)
+    given = _decoded(values.type)
+    values = values.cast(given)
     kind = arrow_type(given)
-    if kind is None:
-        message = f"column {name!r} has the type {given}: write numbers or text"
-        raise ValueError(message)
     if pa.types.is_decimal(given):
         values = values.cast(pa.string())  # of its digits a float is rounded once
     if pa.types.is_string(given):
