@@ -768,7 +768,6 @@ def test_json_lines_are_known_by_their_suffix(channel: Path, name: str) -> None:
             "column 'a' holds numbers in line 1, text in line 2",
         ),
         ('{"a": true}\n{"a": 1}\n', "true and false in line 1, numbers in line 2"),
-        ("", "there is no object with keys in it"),
         ("\n\n", "there is no object with keys in it"),
         ("{}\n", "there is no object with keys in it"),
         ('{"a": "\xfc"}', "line 1 is not JSON"),
@@ -898,6 +897,36 @@ def test_lists_and_objects_of_json_lines_are_left_out_and_named(
         "column 'b' is left out",
         "column 'c' is left out",
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("part-0000", "000000_0", "a.json", "a.pq", "A.PARQUET", "a.snappy.parquet"),
+        *("a.parquet.gzip", "a.parquet.gz", "a.pq.snappy", "a.c000.gz.parquet"),
+    ],
+)
+def test_parquet_is_known_by_its_name_or_its_content(channel: Path, name: str) -> None:
+    """Athena's parts have no suffix; in names that end in .gz its pages are packed."""
+    put_arrow(channel / name, a=[1])
+    assert data.read(channel).to_dict("list") == {"a": [1]}
+
+
+@pytest.mark.parametrize("name", ["a.json", "A.JSON", "part-0000", "a.json.gz", "p.gz"])
+@pytest.mark.parametrize("before", ["", "\n  ", "\ufeff"], ids=repr)
+def test_json_lines_are_known_by_their_content_too(
+    channel: Path, name: str, before: str
+) -> None:
+    text = (before + '{"a": 1}\n{"a": 2, "b": "x"}\n').encode()
+    packed = gzip.compress(text) if name.endswith(".gz") else text
+    (channel / name).write_bytes(packed)
+    frame = data.read(channel)
+    assert frame.to_dict("list")["a"] == [1, 2]
+
+
+def test_json_that_is_one_array_is_refused_by_name(channel: Path) -> None:
+    (channel / "a.json").write_text('[{"a": 1}]')
+    assert "training/a.json is not CSV, Parquet or JSON Lines" in refused(channel)
 
 
 def test_the_index_of_a_frame_in_parquet_is_no_column(channel: Path) -> None:

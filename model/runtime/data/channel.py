@@ -28,6 +28,8 @@ from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.data.partitions import partition_columns
 from runtime.data.readers import (
     COMPRESSED,
+    format_by_content,
+    is_empty,
     may_hide_missing,
     needs_threads,
     read_csv,
@@ -41,14 +43,19 @@ from runtime.tabular.cells import NA_VALUES
 
 _READERS: dict[str, Callable[..., pd.DataFrame]] = {
     "CSV": read_csv,
+    "TSV": read_csv,
     "Parquet": read_parquet,
     "JSON Lines": read_jsonl,
 }
 _FORMATS = {
-    **dict.fromkeys(("", ".csv", ".txt", ".data"), "CSV"),  # part-00000 has no suffix
+    **dict.fromkeys((".csv", ".txt", ".data"), "CSV"),
+    **dict.fromkeys((".tsv", ".tab"), "TSV"),
     **dict.fromkeys((".parquet", ".pq"), "Parquet"),
     **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), "JSON Lines"),
 }
+# Parquet compresses within the file, and some say so in its name.
+_CODECS = (".gz", ".gzip", ".zst", ".zstd", ".snappy", ".brotli", ".lz4")
+_SPELT = ("CSV", "TSV")
 _KINDS = {"string": "text", "boolean": "true and false"}
 
 
@@ -56,9 +63,9 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     """Read all files of a channel, sub-folders too (T-27), sorted by path.
 
     They are CSV, Parquet or JSON Lines; the names of folders `name=value` are columns
-    too. `options` are pandas' of `read_csv`:
-    `header=None` for files without a header line, whose columns are then "0", "1", ...;
-    `dtype={"zip": "str"}` for text as it is written.
+    too. `options` are pandas' of `read_csv`: `header=None` for files without a header
+    line, whose columns are then "0", "1", ...; `dtype={"zip": "str"}` for text as it
+    is written.
 
     Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
     `cells.NA_VALUES`, `attrs["missing"]` lists them by its name; `attrs["left_out"]`
@@ -67,7 +74,9 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     """
     files = _files(folder)
     form = _format(folder, files)
-    declared = ColumnOptions(options, typed=form != "CSV")
+    if form == "TSV" and "delimiter" not in options:
+        options = {"sep": "\t", **options}
+    declared = ColumnOptions(options, typed=form not in _SPELT)
     reader = partial(_READERS[form], options=declared)
     frames = _read_files(files, reader)
     left_out = _leave_out(dict(zip(files, frames, strict=True)))
@@ -78,12 +87,12 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     frame[[*folders]] = folders
     own = {str(name): declared.column(str(name)) for name in frame}
     mixed = [n for n in own if own[n].dtype is None and _is_mixed(frame[n])]
-    if mixed and form != "CSV":
+    if mixed and declared.typed:
         _refuse_types(mixed[0], dict(zip(files, frames, strict=True)))
     if mixed:
         as_text = partial(reader, as_text=mixed)
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
-    spelt = [*own] if form == "CSV" else [*map(str, folders)]
+    spelt = [*map(str, folders)] if declared.typed else [*own]
     frame = _finish_all(frame, own, spelt)
     frame.attrs |= {"missing": _missing(frame, own), "left_out": left_out}
     return frame
@@ -92,7 +101,8 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
 def _files(folder: Path) -> dict[str, Path]:
     """List the files of a channel, by the names that the owner knows: channel/path.
 
-    Files and folders whose names begin with . or _ are not data (F-03).
+    Files and folders whose names begin with . or _ are not data (F-03), nor are files
+    without a byte, which some systems write for an empty part.
     """
 
     def refuse(exc: OSError) -> None:
@@ -103,18 +113,23 @@ def _files(folder: Path) -> dict[str, Path]:
     for place, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         paths += [Path(place, n) for n in names if not n.startswith((".", "_"))]
-    if not paths:
-        message = f"channel {folder.name!r} is empty: no file in {folder}"
+    full = [path for path in paths if not is_empty(path)]
+    if not full:
+        of_bytes = (
+            f"{len(paths)} files, none of which has a byte," if paths else "no file"
+        )
+        message = f"channel {folder.name!r} is empty: {of_bytes} in {folder}"
         raise ClientError(message)
-    return {str(path.relative_to(folder.parent)): path for path in sorted(paths)}
+    if len(full) < len(paths):
+        print(f"{len(paths) - len(full)} empty files are left out")
+    return {str(path.relative_to(folder.parent)): path for path in sorted(full)}
 
 
 def _format(folder: Path, files: dict[str, Path]) -> str:
     """Find the one format of all files. Raises: ClientError."""
     examples: dict[str, Path] = {}
     for name, path in files.items():
-        suffixes = [s for s in map(str.lower, path.suffixes) if s not in COMPRESSED]
-        form = _FORMATS.get((suffixes or [""])[-1])
+        form = _format_of(path)
         if form is None:
             message = (
                 f"{name} is not CSV, Parquet or JSON Lines: give it a name that "
@@ -127,6 +142,21 @@ def _format(folder: Path, files: dict[str, Path]) -> str:
         message = f"channel {folder.name!r} has {found}: keep one format in a channel"
         raise ClientError(message)
     return next(iter(examples))
+
+
+def _format_of(file: Path) -> str | None:
+    """Find the format that the name of a file says, else its content.
+
+    Parts of Spark and Athena have no suffix, or `.json` where they are JSON Lines.
+    """
+    suffixes = [*map(str.lower, file.suffixes)]
+    packed = suffixes[-1:] and suffixes[-1] in _CODECS
+    if packed and _FORMATS.get(suffixes[-2:][0]) == "Parquet":
+        return "Parquet"
+    suffix = next((s for s in reversed(suffixes) if s not in COMPRESSED), "")
+    if suffix in ("", ".json"):
+        return format_by_content(file) or ("CSV" if not suffix else None)
+    return _FORMATS.get(suffix)
 
 
 def _read_files(

@@ -9,7 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial
 from itertools import islice
 from math import nan
@@ -32,6 +32,8 @@ except ImportError:  # without it the image is smaller, and reads CSV alone
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _BLOCK = 2**22  # bytes
 _LARGE = 2**23  # bytes of a file for which pandas uses all CPUs
+_HEAD = 2**10  # bytes that tell a format
+_EMPTY = 2**8  # bytes of a file that may hold nothing but its compression's own
 _DIGITS = len(str(2**63))
 _REMOTE = ("fuse", "nfs", "lustre")  # FastFile (T-28), EFS, FSx (T-27)
 _JSON_TYPES = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
@@ -101,6 +103,20 @@ def read_jsonl(file: Path, options: ColumnOptions) -> pd.DataFrame:
     return frame
 
 
+def is_empty(file: Path) -> bool:
+    """Say whether a file has no byte, or compresses none; a pipe is not read."""
+    n_bytes = file.stat().st_size if file.is_file() else _EMPTY
+    return n_bytes == 0 or (n_bytes < _EMPTY and not _head(file, 1))
+
+
+def format_by_content(file: Path) -> str | None:
+    """Find Parquet and JSON Lines by their first bytes; a pipe is not read."""
+    head = _head(file, _HEAD).lstrip(b"\xef\xbb\xbf \t\r\n") if file.is_file() else b""
+    if head.startswith(b"PAR1"):
+        return "Parquet"
+    return "JSON Lines" if head.startswith(b"{") else None
+
+
 def in_sequence(file: Path) -> bool:
     """Say whether a file can be read, or is read best, from its beginning on."""
     packed = file.suffix.lower() in COMPRESSED
@@ -119,6 +135,17 @@ def may_hide_missing(text: "pd.Series[Any]") -> bool:
     """
     longest = compute.max(compute.binary_length(pa.array(text))).as_py() if pa else None
     return longest is None or longest >= _DIGITS
+
+
+def _head(file: Path, n_bytes: int) -> bytes:
+    """Read the first bytes; where they cannot be decompressed, as they are."""
+    try:
+        with opened(file) as stream:
+            return stream.read(n_bytes)
+    except Exception:  # noqa: BLE001 -- its reader says what is wrong
+        with suppress(OSError), file.open("rb") as stream:
+            return stream.read(n_bytes)
+        return b"?"
 
 
 @contextmanager
