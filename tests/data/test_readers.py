@@ -547,6 +547,69 @@ def test_a_last_cell_may_be_missing_in_every_row(channel: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "files",
+    [
+        ["n,x,ok,c\n1,,true,a\nn,x,ok,c\n2,0.5,False,b\nn,x,ok,c\n3,1,true,\n"],
+        ["n,x,ok,c\n1,,true,a\nn,x,ok,c\n2,0.5,False,b\n", "n,x,ok,c\n3,1,true,\n"],
+        ["n,x,ok,c\n1,,true,a\n", "n,x,ok,c\n2,.5,false,b\nn,x,ok,c\n3,1,true,\n"],
+    ],
+    ids=["one file", "the first of two", "the second of two"],
+)
+def test_the_header_again_amid_the_rows_is_no_row_and_makes_no_text(
+    channel: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, text in enumerate(files):
+        (channel / f"{number}.csv").write_text(text)
+    frame = data.read(channel)
+    assert {n: described(frame[n]) for n in frame} == {
+        "n": ("int64", [1, 2, 3]),
+        "x": ("float64", [None, 0.5, 1.0]),
+        "ok": ("bool", [True, False, True]),
+        "c": ("str", ["a", "b", None]),
+    }
+    again = 3 - len(files)
+    sentence = f"{again} rows that are the header again are left out\n"
+    assert capsys.readouterr().out == sentence
+
+
+def test_the_header_again_in_a_large_file_is_no_row(channel: Path) -> None:
+    """It is parsed in blocks, in which numbers have types of their own."""
+    rows = ["1,2.5"] * (LARGE // 8)
+    text = "\n".join(["a,b", *rows, "a,b", *rows[:9]])
+    (channel / "a.csv").write_text(text)
+    frame = data.read(channel)
+    assert frame.dtypes.astype(str).to_dict() == {"a": "int64", "b": "float64"}
+    assert len(frame) == len(rows) + 9
+
+
+def test_the_header_again_under_an_index_without_a_name_is_no_row(
+    channel: Path,
+) -> None:
+    (channel / "a.csv").write_text(",a,b\n0,1,x\n,a,b\n1,2,y\n")
+    frame = data.read(channel)
+    assert frame["a"].tolist() == [1, 2]
+    assert frame["a"].dtype == "int64"
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("a,b\na,b\nx,y\n", {}),
+        ("a,b\na,1\n2,3\n", {}),
+        ("a,b\n1,b\n2,3\n", {}),
+        ("a,b\n1,2\na,b\n", {"header": None}),
+        ("a\na\nb\n", {}),
+    ],
+    ids=str,
+)
+def test_a_row_is_no_header_where_it_makes_no_text_of_numbers_or_is_another(
+    channel: Path, text: str, options: dict[str, Any]
+) -> None:
+    (channel / "a.csv").write_text(text)
+    assert len(data.read(channel, **options)) == text.count("\n") - (not options)
+
+
+@pytest.mark.parametrize(
     "texts",
     [
         {"a.csv": "a,b\n1,2\n", "b.csv": "a,b\n3,4\n"},

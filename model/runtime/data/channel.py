@@ -79,6 +79,8 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     declared = ColumnOptions(options, typed=form not in _SPELT)
     reader = partial(_READERS[form], options=declared)
     frames = _read_files(files, reader)
+    if headers := sum(frame.attrs.get("headers", 0) for frame in frames):
+        print(f"{headers} rows that are the header again are left out")
     left_out = _leave_out(dict(zip(files, frames, strict=True)))
     if form != "JSON Lines":  # in which an absent key is a missing cell
         _refuse_other_columns(dict(zip(files, frames, strict=True)))

@@ -21,6 +21,7 @@ from pandas.io.common import get_handle  # type: ignore[import-not-found]  # no 
 
 from runtime.data.options import ColumnOptions
 from runtime.tabular.arrow_types import ROW_NUMBERS, arrow_type
+from runtime.tabular.cells import is_number
 
 try:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -44,6 +45,8 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read a CSV file; pandas uses all CPUs for a large one that lies on a disk.
 
+    Rows that are the header again, in the middle of files that were joined, are left
+    out where they alone make text of numbers; `attrs["headers"]` counts them.
     Raises: what is wrong, with the line of a row that is longer or shorter.
     """
     try:
@@ -60,7 +63,7 @@ def read_csv(
         short = _may_be_short(file, frame, options)
         _refuse_ragged(file, options, None if short else 2)
     frame.columns = pd.Index([str(label) for label in frame])
-    return frame
+    return frame if options.others.get("header", 0) is None else _without_header(frame)
 
 
 def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
@@ -244,6 +247,34 @@ def _rows(stream: IO[bytes], sep: str) -> Iterator[tuple[int, list[str]]]:
             if row and not (len(row) == 1 and row[0].isspace()):
                 yield line, row
             line = reader.line_num + 1
+
+
+def _without_header(frame: pd.DataFrame) -> pd.DataFrame:
+    named = [name for name in frame if not str(name).startswith("Unnamed: ")]
+    if not named or any(frame[name].dtype not in ("str", "object") for name in named):
+        return frame
+    again = pd.Series(data=True, index=frame.index)
+    for name in frame:
+        again &= frame[name].eq(str(name)) if name in named else frame[name].isna()
+        if not again.any():
+            return frame
+    rest = frame[~again]
+    if not any(map(_spell_values, (rest[name].dropna() for name in named))):
+        return frame
+    rest.attrs["headers"] = int(again.sum())
+    return rest
+
+
+def _spell_values(known: "pd.Series[Any]") -> bool:
+    """Say whether there are cells, and all spell numbers, or all true and false."""
+    texts = [*map(str, known[:1])]
+    if not texts:
+        return False
+    flags = texts[0].lower() in ("true", "false")
+    return all(
+        cell.lower() in ("true", "false") if flags else is_number(cell)
+        for cell in map(str, known)
+    )
 
 
 def _require_pyarrow(options: ColumnOptions) -> None:
