@@ -24,6 +24,7 @@ from typing import Any
 
 import pandas as pd
 
+from runtime.data.odd_cells import warn_of_odd_cells
 from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.data.partitions import partition_columns
 from runtime.data.readers import (
@@ -265,6 +266,9 @@ def _finish_all(
 
     with ThreadPoolExecutor(cpu_count()) as pool:
         columns = dict(zip(own, pool.map(finish, own), strict=True))
+    for name in spelt:
+        if own[name].dtype is None and columns[name].dtype == "str":
+            warn_of_odd_cells(columns[name])
     return pd.DataFrame(columns, copy=False)
 
 
