@@ -532,6 +532,61 @@ def test_a_short_row_is_refused_with_other_options_too(
     assert "line 2 has 1 cells, line 1 2" in refused(channel, **options)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "part-0", "a.csv.gz"])
+@pytest.mark.parametrize("sep", [";", "\t", "|"], ids=repr)
+@pytest.mark.parametrize(
+    "row", ["1,5;2,5", "1;2", "1,5;2", "1,5,5;2"], ids=["commas", "none", "one", "two"]
+)
+def test_a_file_with_another_separator_is_refused_with_the_option(
+    channel: Path, name: str, sep: str, row: str
+) -> None:
+    text = f"a;b\n{row}\n".replace(";", sep).encode()
+    packed = gzip.compress(text) if name.endswith("gz") else text
+    (channel / name).write_bytes(packed)
+    header = f"a{sep}b"
+    spelt = "\\t" if sep == "\t" else sep
+    assert refused(channel) == (
+        f"cannot read training/{name}: its header is one name, {header!r}: "
+        f'read it with sep="{spelt}"'
+    )
+    assert data.read(channel, sep=sep).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [("a\n1;2\n", {}), ("a;b\n1\n", {"sep": ","}), ("1;2\n3;4\n", {"header": None})],
+    ids=str,
+)
+def test_a_file_of_one_column_is_read(
+    channel: Path, text: str, options: dict[str, Any]
+) -> None:
+    (channel / "a.csv").write_text(text)
+    assert data.read(channel, **options).shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\nZürich,1\n", "a,größe\n1,2\n", "a,b\n1,é\n3\n"], ids=repr
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_file_that_is_not_utf8_is_refused_with_the_option(
+    channel: Path, text: str, suffix: str
+) -> None:
+    content = COMPRESSED[suffix](text.encode("latin-1"))
+    (channel / f"a.csv{suffix}").write_bytes(content)
+    for options in ({}, {"dtype": {"b": "str"}}):
+        message = refused(channel, **options)
+        assert message.startswith(
+            f"cannot read training/a.csv{suffix}: it is not UTF-8"
+        )
+        assert 'read it with encoding="latin-1"' in message
+
+
+def test_latin_1_is_read_where_it_is_said(channel: Path) -> None:
+    (channel / "a.csv").write_bytes("a,b\nZürich,1\n".encode("latin-1"))
+    frame = data.read(channel, encoding="latin-1")
+    assert frame.to_dict("list") == {"a": ["Zürich"], "b": [1]}
+
+
 def test_a_short_row_far_down_in_a_compressed_file_is_refused(channel: Path) -> None:
     rows = [b"1,", b'2,"x"'] * (LARGE // 8)
     rows[-7] = b"3"

@@ -118,10 +118,8 @@ def _files(folder: Path) -> dict[str, Path]:
         paths += [Path(place, n) for n in names if not n.startswith((".", "_"))]
     full = [path for path in paths if not is_empty(path)]
     if not full:
-        of_bytes = (
-            f"{len(paths)} files, none of which has a byte," if paths else "no file"
-        )
-        message = f"channel {folder.name!r} is empty: {of_bytes} in {folder}"
+        found = "no file but empty ones" if paths else "no file"
+        message = f"channel {folder.name!r} is empty: {found} in {folder}"
         raise ClientError(message)
     if len(full) < len(paths):
         print(f"{len(paths) - len(full)} empty files are left out")

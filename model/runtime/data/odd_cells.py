@@ -40,8 +40,8 @@ def warn_of_odd_cells(text: "pd.Series[Any]") -> None:
     more = ", …" if len(found) > _SHOWN else ""
     print(
         f"column {text.name!r} is text, as {sum(found.values())} of its {n_cells} "
-        f"cells are no numbers ({shown}{more}): read it with {_cure(commas, odd)}, or with "
-        f"dtype={{{text.name!r}: 'str'}} if it is meant as text"
+        f"cells are no numbers ({shown}{more}): read it with {_cure(commas, odd)}, or "
+        f"with dtype={{{text.name!r}: 'str'}} if it is meant as text"
     )
 
 

@@ -35,6 +35,7 @@ _BLOCK = 2**22  # bytes
 _LARGE = 2**23  # bytes of a file for which pandas uses all CPUs
 _HEAD = 2**10  # bytes that tell a format
 _EMPTY = 2**8  # bytes of a file that may hold nothing but its compression's own
+_SEPARATORS = (";", "\t", "|")
 _DIGITS = len(str(2**63))
 _REMOTE = ("fuse", "nfs", "lustre")  # FastFile (T-28), EFS, FSx (T-27)
 _JSON_TYPES = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
@@ -50,6 +51,23 @@ def read_csv(
     Raises: what is wrong, with the line of a row that is longer or shorter.
     """
     try:
+        frame = _parsed_csv(file, options, as_text)
+    except UnicodeDecodeError as exc:
+        if "encoding" in options.others:
+            raise
+        message = (
+            f"it is not UTF-8 ({exc.reason}): if it is text, read it with "
+            'encoding="latin-1", or what it was written in'
+        )
+        raise ValueError(message) from exc
+    frame.columns = pd.Index([str(label) for label in frame])
+    return frame if options.others.get("header", 0) is None else _without_header(frame)
+
+
+def _parsed_csv(
+    file: Path, options: ColumnOptions, as_text: Collection[str]
+) -> pd.DataFrame:
+    try:
         # pandas reads what has a path in several places at once.
         with opened(file) if in_sequence(file) else nullcontext(file) as source:
             frame: pd.DataFrame = pd.read_csv(
@@ -57,13 +75,15 @@ def read_csv(
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as exc:
         if "EOF inside string" not in str(exc):
+            _refuse_separator(file, options)
             _refuse_ragged(file, options)
         raise
+    if frame.shape[1] == 1:
+        _refuse_separator(file, options)
     if file.is_file():  # a pipe has no second time
         short = _may_be_short(file, frame, options)
         _refuse_ragged(file, options, None if short else 2)
-    frame.columns = pd.Index([str(label) for label in frame])
-    return frame if options.others.get("header", 0) is None else _without_header(frame)
+    return frame
 
 
 def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
@@ -218,6 +238,20 @@ def _may_be_short(file: Path, frame: pd.DataFrame, options: ColumnOptions) -> bo
         blocks = iter(partial(stream.read, _BLOCK), b"")
         found = sum(nan if b'"' in block else block.count(sep) for block in blocks)
     return found != n_rows * (frame.shape[1] - 1)
+
+
+def _refuse_separator(file: Path, options: ColumnOptions) -> None:
+    """Raise ValueError for a header that is one name, with another separator in it."""
+    headless = options.others.get("header", 0) is None
+    if headless or options.others.keys() - {"header"} or not file.is_file():
+        return
+    with opened(file) as stream:
+        _, names = next(_rows(stream, ","))
+    others = [sep for sep in _SEPARATORS if sep in names[0].strip(sep)]
+    if len(names) == 1 and others:
+        spelt = others[0].replace("\t", "\\t")
+        message = f'its header is one name, {names[0]!r}: read it with sep="{spelt}"'
+        raise ValueError(message)
 
 
 def _refuse_ragged(
