@@ -80,8 +80,7 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     declared = ColumnOptions(options, typed=form not in _SPELT)
     reader = partial(_READERS[form], options=declared)
     frames = _read_files(files, reader)
-    if headers := sum(frame.attrs.get("headers", 0) for frame in frames):
-        print(f"{headers} rows that are the header again are left out")
+    _say_headers(frames)
     left_out = _leave_out(dict(zip(files, frames, strict=True)))
     if form != "JSON Lines":  # in which an absent key is a missing cell
         _refuse_other_columns(dict(zip(files, frames, strict=True)))
@@ -184,6 +183,11 @@ def _read_files(
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `_is_mixed`
         return [*pool.map(read_one, files)]
+
+
+def _say_headers(frames: list[pd.DataFrame]) -> None:
+    if n_rows := sum(frame.attrs.get("headers", 0) for frame in frames):
+        print(f"{n_rows} rows that are the header again are left out")
 
 
 def _leave_out(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
