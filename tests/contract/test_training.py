@@ -227,7 +227,7 @@ def test_the_channel_train_is_the_channel_training(
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("", "cannot read training/rows.csv"),
+        ("", "channel 'training' is empty: no file but empty ones"),
         ("size,price\n", "target column 'price' has no value"),
         ("size,cost\n1,2\n3,4\n", "there is no target column 'price'"),
         ("size,price\n1,10\n2,10\n", "has only the value 10"),

@@ -56,6 +56,47 @@ def test_a_file_is_csv_by_its_suffix_or_without_one(channel: Path, name: str) ->
     assert column(channel) == [1]
 
 
+@pytest.mark.parametrize("suffix", ["", ".tsv", ".TSV.gz", ".tab"])
+@pytest.mark.parametrize("options", [{}, {"header": None}, {"sep": "\t"}], ids=str)
+def test_a_file_of_tabs_is_known_by_its_suffix(
+    channel: Path, suffix: str, options: dict[str, Any]
+) -> None:
+    text = b"7\t8\n1\t2,5\n"
+    content = gzip.compress(text) if suffix.endswith("gz") else text
+    put(channel, f"a{suffix or '.csv'}", content)
+    given = options if suffix else {"sep": "\t", **options}
+    expected = {"7": [1], "8": ["2,5"]}
+    if "header" in options:
+        expected = {"0": [7, 1], "1": ["8", "2,5"]}
+    assert data.read(channel, **given).to_dict("list") == expected
+
+
+def test_a_file_of_tabs_may_have_another_separator(channel: Path) -> None:
+    put(channel, "a.tsv", "a;b\n1;2\n")
+    assert column(channel, sep=";") == [1]
+    assert column(channel, delimiter=";") == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("part-0", b""),
+        ("part-0.csv", b""),
+        ("part-0.gz", gzip.compress(b"")),
+        ("part-0.csv.gz", gzip.compress(b"")),
+        ("part-0.csv.gz", b""),
+        ("a.xlsx", b""),
+    ],
+)
+def test_files_without_a_byte_are_left_out_and_counted(
+    channel: Path, name: str, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(channel, "part-1", "a,b\n1,2\n")
+    put(channel, name, content)
+    assert column(channel) == [1]
+    assert capsys.readouterr().out == "1 empty files are left out\n"
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -95,7 +136,6 @@ def test_a_file_of_another_format_is_named(channel: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.csv", b""),
         ("a.csv", b"\n\n"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\x00\xff"),
         ("a.parquet", b"a,b\n1,2\n"),
@@ -111,7 +151,6 @@ def test_a_file_of_another_format_is_named(channel: Path, name: str) -> None:
         ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99)[:-12]),
     ],
     ids=[
-        "empty",
         "blank lines",
         "an image",
         "not parquet",
@@ -222,7 +261,11 @@ def test_options_are_those_of_pandas(channel: Path) -> None:
     assert column(channel, sep=";", decimal=",") == [1.5]
 
 
-@pytest.mark.parametrize("name", [None, "_SUCCESS"], ids=["no file", "no data"])
+@pytest.mark.parametrize(
+    "name",
+    [None, "_SUCCESS", "a.csv", "part-00000", "a.jsonl"],
+    ids=["no file", "no data", "no byte", "no byte nor suffix", "no line"],
+)
 def test_an_empty_channel_is_refused_by_name(channel: Path, name: str | None) -> None:
     """T-34."""
     if name:

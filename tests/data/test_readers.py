@@ -24,7 +24,7 @@ from pandas.testing import assert_frame_equal
 from pyarrow import parquet
 
 from harness import ROOT, table_of
-from runtime import data, formats
+from runtime import data, formats, split_target
 from runtime.data.readers import is_remote
 from runtime.errors import ClientError
 from runtime.tabular import cells
@@ -532,6 +532,61 @@ def test_a_short_row_is_refused_with_other_options_too(
     assert "line 2 has 1 cells, line 1 2" in refused(channel, **options)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "part-0", "a.csv.gz"])
+@pytest.mark.parametrize("sep", [";", "\t", "|"], ids=repr)
+@pytest.mark.parametrize(
+    "row", ["1,5;2,5", "1;2", "1,5;2", "1,5,5;2"], ids=["commas", "none", "one", "two"]
+)
+def test_a_file_with_another_separator_is_refused_with_the_option(
+    channel: Path, name: str, sep: str, row: str
+) -> None:
+    text = f"a;b\n{row}\n".replace(";", sep).encode()
+    packed = gzip.compress(text) if name.endswith("gz") else text
+    (channel / name).write_bytes(packed)
+    header = f"a{sep}b"
+    spelt = "\\t" if sep == "\t" else sep
+    assert refused(channel) == (
+        f"cannot read training/{name}: its header is one name, {header!r}: "
+        f'read it with sep="{spelt}"'
+    )
+    assert data.read(channel, sep=sep).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [("a\n1;2\n", {}), ("a;b\n1\n", {"sep": ","}), ("1;2\n3;4\n", {"header": None})],
+    ids=str,
+)
+def test_a_file_of_one_column_is_read(
+    channel: Path, text: str, options: dict[str, Any]
+) -> None:
+    (channel / "a.csv").write_text(text)
+    assert data.read(channel, **options).shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\nZürich,1\n", "a,größe\n1,2\n", "a,b\n1,é\n3\n"], ids=repr
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_file_that_is_not_utf8_is_refused_with_the_option(
+    channel: Path, text: str, suffix: str
+) -> None:
+    content = COMPRESSED[suffix](text.encode("latin-1"))
+    (channel / f"a.csv{suffix}").write_bytes(content)
+    for options in ({}, {"dtype": {"b": "str"}}):
+        message = refused(channel, **options)
+        assert message.startswith(
+            f"cannot read training/a.csv{suffix}: it is not UTF-8"
+        )
+        assert 'read it with encoding="latin-1"' in message
+
+
+def test_latin_1_is_read_where_it_is_said(channel: Path) -> None:
+    (channel / "a.csv").write_bytes("a,b\nZürich,1\n".encode("latin-1"))
+    frame = data.read(channel, encoding="latin-1")
+    assert frame.to_dict("list") == {"a": ["Zürich"], "b": [1]}
+
+
 def test_a_short_row_far_down_in_a_compressed_file_is_refused(channel: Path) -> None:
     rows = [b"1,", b'2,"x"'] * (LARGE // 8)
     rows[-7] = b"3"
@@ -544,6 +599,69 @@ def test_a_last_cell_may_be_missing_in_every_row(channel: Path) -> None:
     frame = data.read(channel)
     assert frame["c"].isna().all()
     assert len(frame) == 3
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["n,x,ok,c\n1,,true,a\nn,x,ok,c\n2,0.5,False,b\nn,x,ok,c\n3,1,true,\n"],
+        ["n,x,ok,c\n1,,true,a\nn,x,ok,c\n2,0.5,False,b\n", "n,x,ok,c\n3,1,true,\n"],
+        ["n,x,ok,c\n1,,true,a\n", "n,x,ok,c\n2,.5,false,b\nn,x,ok,c\n3,1,true,\n"],
+    ],
+    ids=["one file", "the first of two", "the second of two"],
+)
+def test_the_header_again_amid_the_rows_is_no_row_and_makes_no_text(
+    channel: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, text in enumerate(files):
+        (channel / f"{number}.csv").write_text(text)
+    frame = data.read(channel)
+    assert {n: described(frame[n]) for n in frame} == {
+        "n": ("int64", [1, 2, 3]),
+        "x": ("float64", [None, 0.5, 1.0]),
+        "ok": ("bool", [True, False, True]),
+        "c": ("str", ["a", "b", None]),
+    }
+    again = 3 - len(files)
+    sentence = f"{again} rows that are the header again are left out\n"
+    assert capsys.readouterr().out == sentence
+
+
+def test_the_header_again_in_a_large_file_is_no_row(channel: Path) -> None:
+    """It is parsed in blocks, in which numbers have types of their own."""
+    rows = ["1,2.5"] * (LARGE // 8)
+    text = "\n".join(["a,b", *rows, "a,b", *rows[:9]])
+    (channel / "a.csv").write_text(text)
+    frame = data.read(channel)
+    assert frame.dtypes.astype(str).to_dict() == {"a": "int64", "b": "float64"}
+    assert len(frame) == len(rows) + 9
+
+
+def test_the_header_again_under_an_index_without_a_name_is_no_row(
+    channel: Path,
+) -> None:
+    (channel / "a.csv").write_text(",a,b\n0,1,x\n,a,b\n1,2,y\n")
+    frame = data.read(channel)
+    assert frame["a"].tolist() == [1, 2]
+    assert frame["a"].dtype == "int64"
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("a,b\na,b\nx,y\n", {}),
+        ("a,b\na,1\n2,3\n", {}),
+        ("a,b\n1,b\n2,3\n", {}),
+        ("a,b\n1,2\na,b\n", {"header": None}),
+        ("a\na\nb\n", {}),
+    ],
+    ids=str,
+)
+def test_a_row_is_no_header_where_it_makes_no_text_of_numbers_or_is_another(
+    channel: Path, text: str, options: dict[str, Any]
+) -> None:
+    (channel / "a.csv").write_text(text)
+    assert len(data.read(channel, **options)) == text.count("\n") - (not options)
 
 
 @pytest.mark.parametrize(
@@ -757,7 +875,8 @@ def test_json_lines_are_known_by_their_suffix(channel: Path, name: str) -> None:
         ('{"a": 1e400}\n', "Number too big to be stored in double. in row 0"),
         ('{"a": "\\ud800"}\n', "The surrogate pair in string is invalid. in row 0"),
         ('{"a": [1]}\n', "column 'a' holds lists or objects in line 1"),
-        ('{"b": 1}\n{"a": {}}\n', "column 'a' holds lists or objects in line 2"),
+        ('{"b": []}\n{"a": {}}\n', "column 'b' holds lists or objects in line 1"),
+        ('{"a": 1}\n{"a": []}\n', "numbers in line 1, lists or objects in line 2"),
         (
             '{"a": "2024-01-05"}\n{"a": 1}\n',
             "column 'a' holds text in line 1, numbers in line 2",
@@ -767,7 +886,6 @@ def test_json_lines_are_known_by_their_suffix(channel: Path, name: str) -> None:
             "column 'a' holds numbers in line 1, text in line 2",
         ),
         ('{"a": true}\n{"a": 1}\n', "true and false in line 1, numbers in line 2"),
-        ("", "there is no object with keys in it"),
         ("\n\n", "there is no object with keys in it"),
         ("{}\n", "there is no object with keys in it"),
         ('{"a": "\xfc"}', "line 1 is not JSON"),
@@ -831,24 +949,102 @@ def test_parquet_keeps_its_types(
     assert described(data.read(channel)["a"]) == (dtype, read)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        pa.array([0], pa.timestamp("us")),
-        pa.array([0], pa.date32()),
-        pa.array([[1]]),
-        pa.array([{"x": 1}]),
-        pa.array([b"x"]),
-    ],
-    ids=lambda values: str(values.type),
-)
-def test_a_parquet_type_that_no_request_can_spell_is_refused_by_name(
-    channel: Path, values: Any
+UNSPEAKABLE = [
+    pa.array([0], pa.timestamp("us")),
+    pa.array([0], pa.date32()),
+    pa.array([[1]]),
+    pa.array([{"x": 1}]),
+    pa.array([[("x", 1)]], pa.map_("string", "int64")),
+    pa.array([b"x"]),
+]
+
+
+@pytest.mark.parametrize("values", UNSPEAKABLE, ids=lambda values: str(values.type))
+def test_a_parquet_column_that_no_request_can_spell_is_left_out_and_named(
+    channel: Path, values: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Requests ignore further columns too."""
     put_arrow(channel / "a.parquet", ok=[1], when=values)
-    message = refused(channel)
+    put_arrow(channel / "b.parquet", ok=[2], when=values)
+    put_arrow(channel / "c.parquet", ok=[3], when=pa.array([None]))
+    frame = data.read(channel)
+    kind = parquet.read_schema(channel / "a.parquet").field("when").type
+    assert frame.to_dict("list") == {"ok": [1, 2, 3]}
+    assert capsys.readouterr().out == (
+        f"column 'when' is left out: no request can spell its type {kind}\n"
+    )
+    with pytest.raises(ClientError) as wrong:
+        split_target(frame, "when")
+    assert str(wrong.value) == (
+        f"there is no target column 'when'; its type {kind} was left out: "
+        "write numbers or text"
+    )
+
+
+@pytest.mark.parametrize("values", UNSPEAKABLE, ids=lambda values: str(values.type))
+@pytest.mark.parametrize(
+    ("others", "dtype"), [({}, None), ({"ok": [1]}, {"when": "str"})], ids=str
+)
+def test_it_is_refused_where_it_is_declared_or_there_is_no_other(
+    channel: Path, values: Any, others: dict[str, Any], dtype: dict[str, str] | None
+) -> None:
+    put_arrow(channel / "a.parquet", when=values, **others)
+    message = refused(channel, dtype=dtype)
     kind = str(values.type).split("<", maxsplit=1)[0]
     assert f"training/a.parquet: column 'when' has the type {kind}" in message
+
+
+def test_a_column_left_out_of_one_file_with_values_in_another_is_refused(
+    channel: Path,
+) -> None:
+    put_arrow(channel / "a.parquet", ok=[1], when=pa.array([0], pa.timestamp("us")))
+    put_arrow(channel / "b.parquet", ok=[1], when=["2024-01-05"])
+    assert refused(channel) == (
+        "column 'when' has the type timestamp[us] in other files than "
+        "training/b.parquet: write it alike in all files"
+    )
+
+
+def test_lists_and_objects_of_json_lines_are_left_out_and_named(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (channel / "a.jsonl").write_text('{"a": 1, "b": [2], "c": {"d": 3}}\n{"a": 4}\n')
+    (channel / "b.jsonl").write_text('{"a": 5, "b": null}\n')
+    assert data.read(channel).to_dict("list") == {"a": [1, 4, 5]}
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "column 'b' is left out",
+        "column 'c' is left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("part-0000", "000000_0", "a.json", "a.pq", "A.PARQUET", "a.snappy.parquet"),
+        *("a.parquet.gzip", "a.parquet.gz", "a.pq.snappy", "a.c000.gz.parquet"),
+    ],
+)
+def test_parquet_is_known_by_its_name_or_its_content(channel: Path, name: str) -> None:
+    """Athena's parts have no suffix; in names that end in .gz its pages are packed."""
+    put_arrow(channel / name, a=[1])
+    assert data.read(channel).to_dict("list") == {"a": [1]}
+
+
+@pytest.mark.parametrize("name", ["a.json", "A.JSON", "part-0000", "a.json.gz", "p.gz"])
+@pytest.mark.parametrize("before", ["", "\n  ", "\ufeff"], ids=repr)
+def test_json_lines_are_known_by_their_content_too(
+    channel: Path, name: str, before: str
+) -> None:
+    text = (before + '{"a": 1}\n{"a": 2, "b": "x"}\n').encode()
+    packed = gzip.compress(text) if name.endswith(".gz") else text
+    (channel / name).write_bytes(packed)
+    frame = data.read(channel)
+    assert frame.to_dict("list")["a"] == [1, 2]
+
+
+def test_json_that_is_one_array_is_refused_by_name(channel: Path) -> None:
+    (channel / "a.json").write_text('[{"a": 1}]')
+    assert "training/a.json is not CSV, Parquet or JSON Lines" in refused(channel)
 
 
 def test_the_index_of_a_frame_in_parquet_is_no_column(channel: Path) -> None:

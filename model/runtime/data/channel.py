@@ -17,15 +17,20 @@ import warnings
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from runtime.data.odd_cells import warn_of_odd_cells
 from runtime.data.options import ColumnOption, ColumnOptions
+from runtime.data.partitions import partition_columns
 from runtime.data.readers import (
     COMPRESSED,
+    format_by_content,
+    is_empty,
     may_hide_missing,
     needs_threads,
     read_csv,
@@ -39,62 +44,67 @@ from runtime.tabular.cells import NA_VALUES
 
 _READERS: dict[str, Callable[..., pd.DataFrame]] = {
     "CSV": read_csv,
+    "TSV": read_csv,
     "Parquet": read_parquet,
     "JSON Lines": read_jsonl,
 }
 _FORMATS = {
-    **dict.fromkeys(("", ".csv", ".txt", ".data"), "CSV"),  # part-00000 has no suffix
+    **dict.fromkeys((".csv", ".txt", ".data"), "CSV"),
+    **dict.fromkeys((".tsv", ".tab"), "TSV"),
     **dict.fromkeys((".parquet", ".pq"), "Parquet"),
     **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), "JSON Lines"),
 }
+# Parquet compresses within the file, and some say so in its name.
+_CODECS = (".gz", ".gzip", ".zst", ".zstd", ".snappy", ".brotli", ".lz4")
+_SPELT = ("CSV", "TSV")
 _KINDS = {"string": "text", "boolean": "true and false"}
 
 
 def read(folder: Path, **options: Any) -> pd.DataFrame:
     """Read all files of a channel, sub-folders too (T-27), sorted by path.
 
-    They are CSV, Parquet or JSON Lines. `options` are pandas' of `read_csv`:
-    `header=None` for files without a header line, whose columns are then "0", "1", ...;
-    `dtype={"zip": "str"}` for text as it is written.
+    They are CSV, Parquet or JSON Lines; the names of folders `name=value` are columns
+    too. `options` are pandas' of `read_csv`: `header=None` for files without a header
+    line, whose columns are then "0", "1", ...; `dtype={"zip": "str"}` for text as it
+    is written.
 
     Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
-    `cells.NA_VALUES`, `attrs["missing"]` lists them by its name.
+    `cells.NA_VALUES`, `attrs["missing"]` lists them by its name; `attrs["left_out"]`
+    has the types of columns that were left out, as no request can spell them.
     Raises: ClientError, which names the file, and the line or the column.
     """
     files = _files(folder)
     form = _format(folder, files)
-    declared = ColumnOptions(options, typed=form != "CSV")
+    if form == "TSV" and "delimiter" not in options:
+        options = {"sep": "\t", **options}
+    declared = ColumnOptions(options, typed=form not in _SPELT)
     reader = partial(_READERS[form], options=declared)
     frames = _read_files(files, reader)
+    _say_headers(frames)
+    left_out = _leave_out(dict(zip(files, frames, strict=True)))
     if form != "JSON Lines":  # in which an absent key is a missing cell
         _refuse_other_columns(dict(zip(files, frames, strict=True)))
+    folders = partition_columns(dict(zip(files, frames, strict=True)), declared)
     frame = _concatenate(frames)
+    frame[[*folders]] = folders
     own = {str(name): declared.column(str(name)) for name in frame}
     mixed = [n for n in own if own[n].dtype is None and _is_mixed(frame[n])]
-    if mixed and form != "CSV":
+    if mixed and declared.typed:
         _refuse_types(mixed[0], dict(zip(files, frames, strict=True)))
     if mixed:
         as_text = partial(reader, as_text=mixed)
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
-    finish = partial(_finish, typed=declared.typed)
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        finished = pool.map(finish, (frame[name] for name in own), own.values())
-        columns = dict(zip(own, finished, strict=True))
-    frame = pd.DataFrame(columns, copy=False)
-    missing = {
-        name: o.na_texts if columns[name].dtype == "str" else o.na_others
-        for name, o in own.items()
-    }
-    frame.attrs["missing"] = {
-        name: sorted(texts) for name, texts in missing.items() if texts != NA_VALUES
-    }
+    spelt = [*map(str, folders)] if declared.typed else [*own]
+    frame = _finish_all(frame, own, spelt)
+    frame.attrs |= {"missing": _missing(frame, own), "left_out": left_out}
     return frame
 
 
 def _files(folder: Path) -> dict[str, Path]:
     """List the files of a channel, by the names that the owner knows: channel/path.
 
-    Files and folders whose names begin with . or _ are not data (F-03).
+    Files and folders whose names begin with . or _ are not data (F-03), nor are files
+    without a byte, which some systems write for an empty part.
     """
 
     def refuse(exc: OSError) -> None:
@@ -105,18 +115,21 @@ def _files(folder: Path) -> dict[str, Path]:
     for place, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         paths += [Path(place, n) for n in names if not n.startswith((".", "_"))]
-    if not paths:
-        message = f"channel {folder.name!r} is empty: no file in {folder}"
+    full = [path for path in paths if not is_empty(path)]
+    if not full:
+        found = "no file but empty ones" if paths else "no file"
+        message = f"channel {folder.name!r} is empty: {found} in {folder}"
         raise ClientError(message)
-    return {str(path.relative_to(folder.parent)): path for path in sorted(paths)}
+    if len(full) < len(paths):
+        print(f"{len(paths) - len(full)} empty files are left out")
+    return {str(path.relative_to(folder.parent)): path for path in sorted(full)}
 
 
 def _format(folder: Path, files: dict[str, Path]) -> str:
     """Find the one format of all files. Raises: ClientError."""
     examples: dict[str, Path] = {}
     for name, path in files.items():
-        suffixes = [s for s in map(str.lower, path.suffixes) if s not in COMPRESSED]
-        form = _FORMATS.get((suffixes or [""])[-1])
+        form = _format_of(path)
         if form is None:
             message = (
                 f"{name} is not CSV, Parquet or JSON Lines: give it a name that "
@@ -129,6 +142,21 @@ def _format(folder: Path, files: dict[str, Path]) -> str:
         message = f"channel {folder.name!r} has {found}: keep one format in a channel"
         raise ClientError(message)
     return next(iter(examples))
+
+
+def _format_of(file: Path) -> str | None:
+    """Find the format that the name of a file says, else its content.
+
+    Parts of Spark and Athena have no suffix, or `.json` where they are JSON Lines.
+    """
+    suffixes = [*map(str.lower, file.suffixes)]
+    packed = suffixes[-1:] and suffixes[-1] in _CODECS
+    if packed and _FORMATS.get(suffixes[-2:][0]) == "Parquet":
+        return "Parquet"
+    suffix = next((s for s in reversed(suffixes) if s not in COMPRESSED), "")
+    if suffix in ("", ".json"):
+        return format_by_content(file) or ("CSV" if not suffix else None)
+    return _FORMATS.get(suffix)
 
 
 def _read_files(
@@ -155,6 +183,32 @@ def _read_files(
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `_is_mixed`
         return [*pool.map(read_one, files)]
+
+
+def _say_headers(frames: list[pd.DataFrame]) -> None:
+    if n_rows := sum(frame.attrs.get("headers", 0) for frame in frames):
+        print(f"{n_rows} rows that are the header again are left out")
+
+
+def _leave_out(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Say which columns the files are read without, and drop their empty namesakes.
+
+    For where a file has no value in a column, its type is another.
+    """
+    lists = (frame.attrs.get("left_out", {}).items() for frame in frames.values())
+    left_out = dict(chain.from_iterable(lists))
+    for name, found in left_out.items():
+        for file, frame in frames.items():
+            if name in frame and frame[name].notna().any():
+                message = (
+                    f"column {name!r} has the type {found} in other files than {file}: "
+                    "write it alike in all files"
+                )
+                raise ClientError(message)
+            if name in frame:
+                del frame[name]
+        print(f"column {name!r} is left out: no request can spell its type {found}")
+    return left_out
 
 
 def _refuse_other_columns(frames: dict[str, pd.DataFrame]) -> None:
@@ -204,6 +258,31 @@ def _refuse_types(name: str, frames: dict[str, pd.DataFrame]) -> None:
     raise ClientError(message)
 
 
+def _finish_all(
+    frame: pd.DataFrame, own: dict[str, ColumnOption], spelt: Collection[str]
+) -> pd.DataFrame:
+    """Finish columns, some at a time; the cells of those in `spelt` are spelt."""
+
+    def finish(name: str) -> "pd.Series[Any]":
+        return _finish(frame[name], own[name], typed=name not in spelt)
+
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        columns = dict(zip(own, pool.map(finish, own), strict=True))
+    for name in spelt:
+        if own[name].dtype is None and columns[name].dtype == "str":
+            warn_of_odd_cells(columns[name])
+    return pd.DataFrame(columns, copy=False)
+
+
+def _missing(frame: pd.DataFrame, own: dict[str, ColumnOption]) -> dict[str, list[str]]:
+    """List the texts of a missing cell, where they are not those of all columns."""
+    texts = {
+        name: o.na_texts if frame[name].dtype == "str" else o.na_others
+        for name, o in own.items()
+    }
+    return {n: sorted(given) for n, given in texts.items() if given != NA_VALUES}
+
+
 def _finish(
     values: "pd.Series[Any]", own: ColumnOption, *, typed: bool
 ) -> "pd.Series[Any]":
@@ -211,22 +290,38 @@ def _finish(
     dtype = own.dtype
     if values.dtype == "object" and dtype is None:
         values = values.where(values.notna(), nan).infer_objects()
+    if values.dtype == "str":
+        if typed or may_hide_missing(values):
+            values = _without(values, own.na_texts)
+        if not typed and dtype is None:
+            values = _as_spelt(values)
     if values.dtype.kind in "iuf":
         values = _without(values, own.na_numbers)
-    elif values.dtype == "str" and (typed or may_hide_missing(values)):
-        values = _without(values, own.na_texts)
     if dtype is not None:
-        try:
-            return values.astype(dtype)
-        except (TypeError, ValueError) as exc:
-            message = f"column {values.name!r} is no {dtype}: {exc}"
-            raise ClientError(message) from exc
+        return _declared(values, dtype)
     if values.dtype == "uint64" or values.isna().all():
         return values.astype("float64")
-    spelt = values.dtype == "str" and not typed
-    if spelt and all(map(cells.is_number, values.dropna())):
-        return values.map(lambda v: float(cells.spelt(v)), "ignore").astype("float64")
     return values
+
+
+def _declared(values: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":
+    try:
+        return values.astype(dtype)
+    except (TypeError, ValueError) as exc:
+        message = f"column {values.name!r} is no {dtype}: {exc}"
+        raise ClientError(message) from exc
+
+
+def _as_spelt(text: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Make text numbers, or true and false, if all of its cells spell such."""
+    known = text.dropna()
+    if all(map(cells.is_number, known)):
+        numbers = text.map(cells.spelt, "ignore")
+        return numbers if numbers.dtype == "int64" else numbers.astype("float64")
+    if all(cell.lower() in ("true", "false") for cell in known):
+        flags = text.astype("object").map(cells.boolean, "ignore")
+        return flags.infer_objects()
+    return text
 
 
 def _without(values: "pd.Series[Any]", unwanted: Collection[Any]) -> "pd.Series[Any]":

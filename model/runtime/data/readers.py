@@ -9,7 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial
 from itertools import islice
 from math import nan
@@ -21,6 +21,7 @@ from pandas.io.common import get_handle  # type: ignore[import-not-found]  # no 
 
 from runtime.data.options import ColumnOptions
 from runtime.tabular.arrow_types import ROW_NUMBERS, arrow_type
+from runtime.tabular.cells import is_number
 
 try:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -32,6 +33,9 @@ except ImportError:  # without it the image is smaller, and reads CSV alone
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _BLOCK = 2**22  # bytes
 _LARGE = 2**23  # bytes of a file for which pandas uses all CPUs
+_HEAD = 2**10  # bytes that tell a format
+_EMPTY = 2**8  # bytes of a file that may hold nothing but its compression's own
+_SEPARATORS = (";", "\t", "|")
 _DIGITS = len(str(2**63))
 _REMOTE = ("fuse", "nfs", "lustre")  # FastFile (T-28), EFS, FSx (T-27)
 _JSON_TYPES = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
@@ -42,8 +46,27 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read a CSV file; pandas uses all CPUs for a large one that lies on a disk.
 
+    Rows that are the header again, in the middle of files that were joined, are left
+    out where they alone make text of numbers; `attrs["headers"]` counts them.
     Raises: what is wrong, with the line of a row that is longer or shorter.
     """
+    try:
+        frame = _parsed_csv(file, options, as_text)
+    except UnicodeDecodeError as exc:
+        if "encoding" in options.others:
+            raise
+        message = (
+            f"it is not UTF-8 ({exc.reason}): if it is text, read it with "
+            'encoding="latin-1", or what it was written in'
+        )
+        raise ValueError(message) from exc
+    frame.columns = pd.Index([str(label) for label in frame])
+    return frame if options.others.get("header", 0) is None else _without_header(frame)
+
+
+def _parsed_csv(
+    file: Path, options: ColumnOptions, as_text: Collection[str]
+) -> pd.DataFrame:
     try:
         # pandas reads what has a path in several places at once.
         with opened(file) if in_sequence(file) else nullcontext(file) as source:
@@ -52,31 +75,39 @@ def read_csv(
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as exc:
         if "EOF inside string" not in str(exc):
+            _refuse_separator(file, options)
             _refuse_ragged(file, options)
         raise
+    if frame.shape[1] == 1:
+        _refuse_separator(file, options)
     if file.is_file():  # a pipe has no second time
         short = _may_be_short(file, frame, options)
         _refuse_ragged(file, options, None if short else 2)
-    frame.columns = pd.Index([str(label) for label in frame])
     return frame
 
 
 def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
-    """Read a Parquet file. Raises: ValueError for a type that no request can spell."""
+    """Read a Parquet file, less the columns of types that no request can spell.
+
+    `attrs["left_out"]` has their types by name. Raises: ValueError where there are no
+    others, or where the owner declares one of them.
+    """
     _require_pyarrow(options)
     with parquet.ParquetFile(file) as table:
-        labels = table.schema_arrow.names
-        names = [n for n in labels if not ROW_NUMBERS.fullmatch(n)]
+        fields = [f for f in table.schema_arrow if not ROW_NUMBERS.fullmatch(f.name)]
+        names = [field.name for field in fields]
         if len(set(names)) < len(names):
             message = f"columns have the same name: {', '.join(names)}"
             raise ValueError(message)
-        read = table.read(columns=names)
-    return _frame(read, options)
+        left_out = _left_out(fields, options)
+        read = table.read(columns=[name for name in names if name not in left_out])
+    return _frame(read, options, left_out)
 
 
 def read_jsonl(file: Path, options: ColumnOptions) -> pd.DataFrame:
     """Read JSON Lines, an object a line; a key that one lacks is a missing cell.
 
+    Columns of lists or objects are left out as `read_parquet` says.
     Raises: ValueError, which names the line.
     """
     _require_pyarrow(options)
@@ -84,14 +115,29 @@ def read_jsonl(file: Path, options: ColumnOptions) -> pd.DataFrame:
         content = stream.read()
     try:
         table = _arrow_table(content)
-        frame = _frame(table, options)
+        left_out = _left_out([*table.schema], options)
+        frame = _frame(table.drop_columns([*left_out]), options, left_out)
     except ValueError as exc:
         raise ValueError(_explain(content) or str(exc)) from exc
-    for name in filter(options.is_text, table.column_names):
+    for name in filter(options.is_text, map(str, frame)):
         if pa.types.is_floating(table.column(name).type):  # to Arrow 5 is 5.0
             lines = filter(bytes.strip, content.splitlines())
             frame[name] = _texts([json.loads(line).get(name) for line in lines])
     return frame
+
+
+def is_empty(file: Path) -> bool:
+    """Say whether a file has no byte, or compresses none; a pipe is not read."""
+    n_bytes = file.stat().st_size if file.is_file() else _EMPTY
+    return n_bytes == 0 or (n_bytes < _EMPTY and not _head(file, 1))
+
+
+def format_by_content(file: Path) -> str | None:
+    """Find Parquet and JSON Lines by their first bytes; a pipe is not read."""
+    head = _head(file, _HEAD).lstrip(b"\xef\xbb\xbf \t\r\n") if file.is_file() else b""
+    if head.startswith(b"PAR1"):
+        return "Parquet"
+    return "JSON Lines" if head.startswith(b"{") else None
 
 
 def in_sequence(file: Path) -> bool:
@@ -112,6 +158,17 @@ def may_hide_missing(text: "pd.Series[Any]") -> bool:
     """
     longest = compute.max(compute.binary_length(pa.array(text))).as_py() if pa else None
     return longest is None or longest >= _DIGITS
+
+
+def _head(file: Path, n_bytes: int) -> bytes:
+    """Read the first bytes; where they cannot be decompressed, as they are."""
+    try:
+        with opened(file) as stream:
+            return stream.read(n_bytes)
+    except Exception:  # noqa: BLE001 -- its reader says what is wrong
+        with suppress(OSError), file.open("rb") as stream:
+            return stream.read(n_bytes)
+        return b"?"
 
 
 @contextmanager
@@ -183,6 +240,20 @@ def _may_be_short(file: Path, frame: pd.DataFrame, options: ColumnOptions) -> bo
     return found != n_rows * (frame.shape[1] - 1)
 
 
+def _refuse_separator(file: Path, options: ColumnOptions) -> None:
+    """Raise ValueError for a header that is one name, with another separator in it."""
+    headless = options.others.get("header", 0) is None
+    if headless or options.others.keys() - {"header"} or not file.is_file():
+        return
+    with opened(file) as stream:
+        _, names = next(_rows(stream, ","))
+    others = [sep for sep in _SEPARATORS if sep in names[0].strip(sep)]
+    if len(names) == 1 and others:
+        spelt = others[0].replace("\t", "\\t")
+        message = f'its header is one name, {names[0]!r}: read it with sep="{spelt}"'
+        raise ValueError(message)
+
+
 def _refuse_ragged(
     file: Path, options: ColumnOptions, n_rows: int | None = None
 ) -> None:
@@ -212,6 +283,34 @@ def _rows(stream: IO[bytes], sep: str) -> Iterator[tuple[int, list[str]]]:
             line = reader.line_num + 1
 
 
+def _without_header(frame: pd.DataFrame) -> pd.DataFrame:
+    named = [name for name in frame if not str(name).startswith("Unnamed: ")]
+    if not named or any(frame[name].dtype not in ("str", "object") for name in named):
+        return frame
+    again = pd.Series(data=True, index=frame.index)
+    for name in frame:
+        again &= frame[name].eq(str(name)) if name in named else frame[name].isna()
+        if not again.any():
+            return frame
+    rest = frame[~again]
+    if not any(map(_spell_values, (rest[name].dropna() for name in named))):
+        return frame
+    rest.attrs["headers"] = int(again.sum())
+    return rest
+
+
+def _spell_values(known: "pd.Series[Any]") -> bool:
+    """Say whether there are cells, and all spell numbers, or all true and false."""
+    texts = [*map(str, known[:1])]
+    if not texts:
+        return False
+    flags = texts[0].lower() in ("true", "false")
+    return all(
+        cell.lower() in ("true", "false") if flags else is_number(cell)
+        for cell in map(str, known)
+    )
+
+
 def _require_pyarrow(options: ColumnOptions) -> None:
     if pa is None:
         message = "it needs the package pyarrow: add it to requirements.in"
@@ -221,23 +320,39 @@ def _require_pyarrow(options: ColumnOptions) -> None:
         raise ValueError(message)
 
 
-def _frame(table: Any, options: ColumnOptions) -> pd.DataFrame:
-    plain = {n: _plain(table.column(n), n) for n in table.column_names}
+def _left_out(fields: list[Any], options: ColumnOptions) -> dict[str, str]:
+    """Find the types that no request can spell, by column."""
+    types = {
+        f.name: str(f.type) for f in fields if arrow_type(_decoded(f.type)) is None
+    }
+    for name, found in types.items():
+        declared = options.by_column and options.dtype(name) is not None
+        if declared or len(types) == len(fields):
+            message = f"column {name!r} has the type {found}: write numbers or text"
+            raise ValueError(message)
+    return types
+
+
+def _frame(
+    table: Any, options: ColumnOptions, left_out: dict[str, str]
+) -> pd.DataFrame:
+    plain = {n: _plain(table.column(n)) for n in table.column_names}
     frame: pd.DataFrame = pa.table(plain).to_pandas(split_blocks=True)
     for name in filter(options.is_text, plain):
         frame[name] = _texts(plain[name].to_pylist())
+    frame.attrs["left_out"] = left_out
     return frame
 
 
-def _plain(values: Any, name: str) -> Any:
+def _decoded(given: Any) -> Any:
+    return given.value_type if pa.types.is_dictionary(given) else given
+
+
+def _plain(values: Any) -> Any:
     """Give a column of Arrow's one of the few types that stand for the others."""
-    given = values.type
-    if pa.types.is_dictionary(given):
-        return _plain(values.cast(given.value_type), name)
+    given = _decoded(values.type)
+    values = values.cast(given)
     kind = arrow_type(given)
-    if kind is None:
-        message = f"column {name!r} has the type {given}: write numbers or text"
-        raise ValueError(message)
     if pa.types.is_decimal(given):
         values = values.cast(pa.string())  # of its digits a float is rounded once
     if pa.types.is_string(given):

@@ -20,9 +20,7 @@ def split_target(
     """
     name = target or rows.columns[0]
     if name not in rows:
-        near = get_close_matches(name, rows.columns, n=1)
-        hint = f"nearest: {near[0]}" if near else f"columns: {', '.join(rows.columns)}"
-        message = f"there is no target column {name!r}; {hint}"
+        message = f"there is no target column {name!r}; {_hint(rows, name)}"
         raise ClientError(message)
     if not target:
         _refuse_header(rows)
@@ -33,6 +31,14 @@ def split_target(
     if fit:
         _refuse_unlearnable(known, name)
     return known.drop(columns=name), known[name]
+
+
+def _hint(rows: pd.DataFrame, name: str) -> str:
+    left_out = rows.attrs.get("left_out", {})
+    if name in left_out:
+        return f"its type {left_out[name]} was left out: write numbers or text"
+    near = get_close_matches(name, rows.columns, n=1)
+    return f"nearest: {near[0]}" if near else f"columns: {', '.join(rows.columns)}"
 
 
 def _refuse_header(rows: pd.DataFrame) -> None:
