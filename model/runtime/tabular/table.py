@@ -16,11 +16,13 @@ class Layout:
     """What a decoder may know of the model.
 
     `width` is its number of columns; `is_header` says whether the first line of a CSV
-    body is a header, and raises BadInput where it is half of one.
+    body is a header, and raises BadInput where it is half of one. `names` are those of
+    the columns, as a request spells them; there are none where they are unknown.
     """
 
     width: int | None = None
     is_header: Callable[[list[str]], bool] = lambda _: False
+    names: Sequence[str] = ()
 
 
 @dataclass(slots=True)  # not frozen: that takes a microsecond of each request
