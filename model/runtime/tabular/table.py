@@ -86,6 +86,16 @@ class Table:
         raise BadInput.of(list(islice(ragged, most)))
 
 
+def header_names(line: list[str]) -> list[str]:
+    """Name the cells of a header line, one without a name as pandas does.
+
+    It stands above an index, and has the same name if the model was trained on it.
+    """
+    if all(line):
+        return line
+    return [name or f"Unnamed: {place}" for place, name in enumerate(line)]
+
+
 class ByColumn(Sequence[list[Any]]):
     """Rows of one length, kept by column: lists, or arrays of numpy's or Arrow's."""
 
