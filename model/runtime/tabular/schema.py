@@ -134,9 +134,13 @@ class Schema:
 
     def _refuse_respelt(self, line: list[str]) -> None:
         """Refuse all names in another spelling, where numbers cannot tell a header."""
-        if len(line) < len(self._folded) or not self._folded.issubset(
-            map(_folded, line)
-        ):
+        spare = len(line) - len(self._folded)  # cells that may be no names
+        for cell in line:
+            if cell.strip().casefold() not in self._folded:
+                spare -= 1
+                if spare < 0:  # with the first cell of most rows
+                    return
+        if not self._folded.issubset(map(_folded, line)):
             return
         pairs = zip(line, self.columns, strict=False)
         if not all(cell in column.categories for cell, column in pairs):
