@@ -697,6 +697,13 @@ def test_an_index_called_index_is_no_column() -> None:
     assert read_json(own, KNOWN).rows[0] == {"age": 33, "city": "Rome"}
 
 
+def test_a_schema_beside_a_row_of_values_is_left_alone() -> None:
+    """As clients of SageMaker's container for SparkML send it."""
+    body = {"schema": {"input": [{"name": "age"}]}, "data": [33, "Rome"]}
+    for layout in (Layout(), KNOWN):
+        assert read_json(body, layout).rows == [[33, "Rome"]]
+
+
 def test_rows_and_columns_by_name_are_told_apart_without_names_of_a_model() -> None:
     for orient in ("columns", "index"):
         table = read_json(json.loads(FRAME.to_json(orient=orient)))
@@ -743,6 +750,7 @@ def test_an_object_of_no_known_shape_is_told_the_shapes(value: Any) -> None:
         {"shape": [-2]},
         {"shape": [True, 2]},
         {"shape": [2.0]},
+        {"shape": [10**4000, 10**4000]},
         {"data": None},
         {"data": [[1], [2, 3]]},
         {"data": [[1, 2]]},

@@ -18,6 +18,7 @@ SHAPES = (
     'with either or with tensors of the Open Inference Protocol, {"dataframe_split": '
     '{...}}, {"dataframe_records": [...]}, or what DataFrame.to_json() writes'
 )
+_CONTAINERS = {list, dict}  # what no cell is
 _TENSOR = {"name", "shape", "datatype"}
 _BESIDE = {"id", "parameters", "params"}  # which wrappers may have beside the rows
 
@@ -32,8 +33,9 @@ def tables(value: Any, layout: Layout) -> Iterator[Table]:
         return _listed(value, layout)
     if isinstance(value.get("instances"), list):
         return _listed(value["instances"], layout)
-    if _is_record(value, layout):
-        return _listed([value], layout)
+    plain = _CONTAINERS.isdisjoint(map(type, value.values()))
+    if plain or _is_record(value, layout):
+        return _record(value, layout)
     return _wrapped(value, layout)
 
 
@@ -45,10 +47,9 @@ def _wrapped(value: dict[str, Any], layout: Layout) -> Iterator[Table]:
             return read(value[key], layout)
     if {"columns", "data"} <= value.keys():
         return _split(value, layout)
-    if isinstance(value.get("schema"), dict) and isinstance(value.get("data"), list):
+    if _is_described(value):
         return _described(value, layout)
-    _refuse_stranger(value, layout)
-    return _listed([value], layout)
+    return _record(value, layout)
 
 
 def _is_record(value: dict[str, Any], layout: Layout) -> bool:
@@ -56,19 +57,22 @@ def _is_record(value: dict[str, Any], layout: Layout) -> bool:
 
     Those beside a wrapper's rows may have such a name; a whole record has all of them.
     """
-    found = {n for n in layout.names if n in value and _is_cell(value[n])}
+    found = {
+        name
+        for name in layout.names
+        if name in value and type(value[name]) not in _CONTAINERS
+    }
     return bool(found) and (len(found) == len(layout.names) or not found <= _BESIDE)
 
 
-def _is_cell(value: Any) -> bool:
-    return not isinstance(value, list | dict)
-
-
-def _refuse_stranger(value: dict[str, Any], layout: Layout) -> None:
-    row = unwrapped(value, layout.width, 1)
-    if layout.names and isinstance(row, dict) and row.keys().isdisjoint(layout.names):
-        message = f"missing: {', '.join(layout.names)}; {SHAPES}"
-        raise BadInput(message, row=1, column=layout.names[0])
+def _record(value: dict[str, Any], layout: Layout) -> Iterator[Table]:
+    """Read one row, which has a column of the model, or the shapes are told."""
+    if layout.names and value.keys().isdisjoint(layout.names):
+        row = unwrapped(value, layout.width, 1)
+        if isinstance(row, dict) and row.keys().isdisjoint(layout.names):
+            message = f"missing: {', '.join(layout.names)}; {SHAPES}"
+            raise BadInput(message, row=1, column=layout.names[0])
+    return _listed([value], layout)
 
 
 def _listed(value: Any, layout: Layout) -> Iterator[Table]:
@@ -111,15 +115,19 @@ def _split(value: dict[str, Any], layout: Layout) -> Iterator[Table]:  # noqa: A
     return sliced(data, [str(name) for name in names])
 
 
+def _is_described(value: dict[str, Any]) -> bool:
+    schema, data = value.get("schema"), value.get("data")
+    if not isinstance(schema, dict) or "fields" not in schema:
+        return False  # SparkML's container has a schema beside one row
+    return isinstance(data, list) and all(isinstance(row, dict) for row in data)
+
+
 def _described(value: dict[str, Any], layout: Layout) -> Iterator[Table]:
     """Read `orient="table"`: records, in which the index of the frame stands too."""
     keys = value["schema"].get("primaryKey")
     keys = keys if isinstance(keys, list) else [keys]
     # A frame's index without a name is called "index", as a column may be.
     index = [key for key in keys if key == "index" or key not in layout.names]
-    if not all(isinstance(row, dict) for row in value["data"]):
-        message = f'"data" beside "schema" are to be records: {SHAPES}'
-        raise BadInput(message)
     rows = [{k: row[k] for k in row if k not in index} for row in value["data"]]
     return _listed(rows, layout)
 
@@ -132,7 +140,7 @@ def _is_grid(value: dict[str, Any]) -> bool:
     return all(
         isinstance(some, dict)
         and some.keys() == first.keys()
-        and {list, dict}.isdisjoint(map(type, some.values()))
+        and _CONTAINERS.isdisjoint(map(type, some.values()))
         for some in value.values()
     )
 
@@ -152,8 +160,7 @@ def _grid(value: dict[str, Any], layout: Layout) -> Iterator[Table]:
             return sliced(rows, list(value))
         case False, True:
             return sliced(list(value.values()))
-    _refuse_stranger(value, layout)
-    return _listed([value], layout)
+    return _record(value, layout)
 
 
 def _have_names(
@@ -216,17 +223,16 @@ def _items(tensor: dict[str, Any]) -> list[Any]:
     """Give the values of a tensor, flat or nested, one row after the other."""
     shape, items = tensor["shape"], tensor.get("data")
     if len(shape) not in (1, 2) or not all(type(n) is int and n > 0 for n in shape):
-        message = f"is a tensor of shape {shape}: send [rows] or [rows, columns]"
+        message = "is a tensor whose shape is not [rows] or [rows, columns]"
         raise BadInput(message, column=tensor["name"])
     if isinstance(items, list) and items and all(type(row) is list for row in items):
-        whole = len(items) == shape[0] and {len(row) for row in items} == {
-            prod(shape[1:])
-        }
+        lengths = {len(row) for row in items}
+        whole = len(items) == shape[0] and lengths == {prod(shape[1:])}
         items = [cell for row in items for cell in row] if whole else None
     parameters = tensor.get("parameters")
     encoded = isinstance(parameters, dict) and "base64" in parameters.values()
     if encoded or not isinstance(items, list) or len(items) != prod(shape):
-        message = f'is to have {prod(shape)} plain values in "data", as JSON'
+        message = 'is to have as many plain values in "data" as its shape says'
         raise BadInput(message, column=tensor["name"])
     return items
 
