@@ -156,15 +156,24 @@ def test_one_cell_is_one_row(body: bytes) -> None:
     [
         (b'1\n""\n2\n', [["1"], [""], ["2"]]),
         (b"1\n\n2\n", [["1"], [""], ["2"]]),
-        (b"1\n2\n\n", [["1"], ["2"], [""]]),
+        (b'1\n2\n\n""\n\n', [["1"], ["2"], [""], [""]]),
         (b'""\n', [[""]]),
     ],
-    ids=["quoted", "blank line", "blank line at the end", "alone"],
+    ids=["quoted", "blank line", "quoted at the end", "alone"],
 )
 def test_in_a_single_column_a_blank_line_is_a_missing_value(
     body: bytes, rows: list[list[str]]
 ) -> None:
     assert read_csv(body) == rows
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n\r\n", "\n\r\n\n"])
+@pytest.mark.parametrize("width", [None, 1, 2])
+def test_blank_lines_at_the_end_are_no_rows(width: int | None, end: str) -> None:
+    """Editors leave them: an answer more than rows would shift all joins."""
+    for rows in (["1", "2"], ["a,1", "b,2"], ["a", "b", "", "c"], ["x", '""']):
+        found = read_csv(("\n".join(rows) + end).encode(), Layout(width))
+        assert found == [row.replace('"', "").split(",") for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +293,17 @@ def test_rows_of_any_length_are_read_as_they_are() -> None:
 def test_a_header_gives_names_and_is_no_row(body: bytes) -> None:
     table = decode(body, CSV, HEADED)
     assert table == Table([["33", "Rome"], ["44", ""]], ["age", "city"], first=1)
+
+
+@pytest.mark.parametrize("n_rows", [1, 5000])
+def test_the_cell_above_an_index_needs_no_name(n_rows: int) -> None:
+    """So `to_csv()` writes it, and pandas reads it."""
+    body = b",age,city\n" + b"7,33,Rome\n" * n_rows
+    table = decode(body, CSV, HEADED)
+    assert table.names == ["Unnamed: 0", "age", "city"]
+    assert list(table.rows) == [["7", "33", "Rome"]] * n_rows
+    one_column = decode(b",age\n7,33\n\n", CSV, Layout(1, lambda line: "age" in line))
+    assert one_column == Table([["7", "33"]], ["Unnamed: 0", "age"])
 
 
 def test_only_the_first_line_can_be_a_header() -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -600,3 +601,198 @@ def test_an_answer_of_several_calls_is_one_list() -> None:
     assert write_json(one(values), one(values), one([1])) == [*values, *values, 1]
     rows = [{"a": value, "b": value} for value in values]
     assert write_json(named(a=values, b=values)) == rows
+
+
+FRAME = pd.DataFrame({"age": [33, 44], "city": ["Rome", None]})
+RECORDS = [{"age": 33, "city": "Rome"}, {"age": 44, "city": None}]
+KNOWN = Layout(2, names=["age", "city"])
+
+
+def tensor(name: str, *data: Any, **more: Any) -> dict[str, Any]:
+    shape = {"shape": [len(data)], "datatype": "FP64"}
+    return {"name": name, **shape, "data": list(data), **more}
+
+
+TENSORS = [tensor("city", "Rome", None), tensor("age", 33, 44, shape=[2, 1])]
+BY_NAME = {
+    **{
+        orient: json.loads(FRAME.to_json(orient=orient))
+        for orient in ("split", "records", "columns", "index", "table")
+    },
+    "index of names": json.loads(FRAME.set_axis(["x", "y"]).to_json()),
+    "columns, another order": {
+        "city": {"7": "Rome", "8": None},
+        "id": {"8": 1, "7": 2},
+        "age": {"8": 44, "7": 33},
+    },
+    "inputs": {"inputs": RECORDS},
+    "dataframe_split": {
+        "dataframe_split": json.loads(FRAME.to_json(orient="split")),
+        "params": {},
+    },
+    "dataframe_records": {"dataframe_records": RECORDS},
+    "tensors": {"id": "7", "inputs": TENSORS, "outputs": []},
+}
+
+
+@pytest.mark.parametrize("value", BY_NAME.values(), ids=BY_NAME)
+def test_what_pandas_and_other_servers_clients_send_has_the_same_rows(
+    value: Any,
+) -> None:
+    """F-06: `to_json` in every orient, MLflow, Open Inference Protocol."""
+    cells = read_json(value, KNOWN).columns(["age", "city"], 10)
+    assert [list(column) for column in cells] == [[33, 44], ["Rome", None]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        json.loads(pd.DataFrame([[1.5, 16], [-2, 100]]).to_json(orient="values")),
+        {"inputs": [[1.5, 16], [-2, 100]]},
+        {"inputs": [tensor("x", 1.5, 16, -2, 100, shape=[2, 2])]},
+        {"inputs": [tensor("x", [1.5, 16], [-2, 100], shape=[2, 2])]},
+    ],
+    ids=["values", "inputs", "a flat tensor", "a nested tensor"],
+)
+@pytest.mark.parametrize("layout", [Layout(), KNOWN], ids=["no names", "names"])
+def test_rows_by_position_are_the_same_in_every_wrapper(
+    value: Any, layout: Layout
+) -> None:
+    assert read_json(value, layout) == Table([[1.5, 16], [-2, 100]])
+
+
+@pytest.mark.parametrize("name", ["inputs", "instances", "columns", "data", "schema"])
+def test_a_record_may_have_a_column_with_the_name_of_a_wrapper(name: str) -> None:
+    """A cell is never a list: the object is a record, whatever the names."""
+    for names in ([name], [name, "age"], ["columns", "data", name]):
+        record = dict.fromkeys(names, 5)
+        layout = Layout(len(set(names)), names=sorted(set(names)))
+        assert read_json(record, layout).rows == [record]
+        assert read_json({"instances": [record]}, layout).rows == [record]
+        assert read_json({"inputs": [record]}, layout).rows == [record]
+        by_column = read_json({n: {"0": 5} for n in record}, layout)
+        assert columns_of(by_column) == {n: [5] for n in record}
+
+
+@pytest.mark.parametrize("extra", ["inputs", "dataframe_records"])
+def test_a_column_that_the_model_lacks_makes_no_wrapper_of_a_record(extra: str) -> None:
+    record = {"age": 33, "city": "Rome", extra: [1, 2]}
+    assert read_json(record, KNOWN).rows == [record]
+    lacking = {"age": 33, extra: [1, 2]}
+    assert read_json(lacking, KNOWN).rows == [lacking]
+
+
+def test_a_wrapper_may_have_an_id_beside_it_as_the_model_may() -> None:
+    layout = Layout(2, names=["id", "age"])
+    assert read_json({"id": "7", "inputs": [[1, 2]]}, layout).rows == [[1, 2]]
+
+
+def test_an_index_called_index_is_no_column() -> None:
+    """`orient="table"` writes it into each record: it is never taken for a value."""
+    body = json.loads(FRAME.to_json(orient="table"))
+    layout = Layout(3, names=["age", "city", "index"])
+    for known in (layout, Layout()):
+        assert list(read_json(body, known).rows[0]) == ["age", "city"]
+    own = json.loads(FRAME.set_index("age").to_json(orient="table"))
+    assert read_json(own, KNOWN).rows[0] == {"age": 33, "city": "Rome"}
+
+
+def test_a_schema_beside_a_row_of_values_is_left_alone() -> None:
+    """As clients of SageMaker's container for SparkML send it."""
+    body = {"schema": {"input": [{"name": "age"}]}, "data": [33, "Rome"]}
+    for layout in (Layout(), KNOWN):
+        assert read_json(body, layout).rows == [[33, "Rome"]]
+
+
+def test_rows_and_columns_by_name_are_told_apart_without_names_of_a_model() -> None:
+    for orient in ("columns", "index"):
+        table = read_json(json.loads(FRAME.to_json(orient=orient)))
+        assert columns_of(table) == {"age": [33, 44], "city": ["Rome", None]}
+    for record in ({"data": {"0": 1}}, {"features": {"a": 1}}):
+        assert read_json(record).rows == [*record.values()]
+
+
+def test_rows_and_columns_with_the_same_names_are_refused_with_the_cure() -> None:
+    body = json.loads(pd.DataFrame([[1, 2], [3, 4]]).to_json())
+    with pytest.raises(BadInput, match=r'DataFrame.to_json.orient="split"'):
+        read_json(body, Layout(2, names=["0", "1"]))
+    one_row = json.loads(pd.DataFrame([[1, 2]]).to_json())
+    table = read_json(one_row, Layout(2, names=["0", "1"]))
+    assert columns_of(table) == {"0": [1], "1": [2]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"rows": [[1, 2]]},
+        {"inputs": "Rome"},
+        {"inputs": {"x": 1}},
+        {"dataframe_records": "x"},
+        {"a": {"0": 1}, "b": {"0": 2}},
+        {"instances": []},
+        {"inputs": []},
+        7,
+    ],
+    ids=str,
+)
+def test_an_object_of_no_known_shape_is_told_the_shapes(value: Any) -> None:
+    with pytest.raises(BadInput, match=r"send .*instances.*dataframe_split.*to_json"):
+        read_json(value, KNOWN)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shape": [3]},
+        {"shape": [2, 2]},
+        {"shape": [1, 1, 2]},
+        {"shape": []},
+        {"shape": [-2]},
+        {"shape": [True, 2]},
+        {"shape": [2.0]},
+        {"shape": [10**4000, 10**4000]},
+        {"data": None},
+        {"data": [[1], [2, 3]]},
+        {"data": [[1, 2]]},
+        {"parameters": {"content_type": "base64"}},
+        {"name": "city"},
+    ],
+    ids=str,
+)
+def test_a_tensor_that_does_not_hold_what_it_says_is_refused(
+    wrong: dict[str, Any],
+) -> None:
+    odd: list[Any] = [[], 5, None, {"content_type": "str"}]
+    for parameters in odd:
+        sent = [tensor("age", 1, 2, parameters=parameters), tensor("city", "a", "b")]
+        assert read_json({"inputs": sent}, KNOWN).rows == [[1, "a"], [2, "b"]]
+    with pytest.raises(BadInput):
+        read_json({"inputs": [sent[0] | wrong, sent[1]]}, KNOWN)
+
+
+@given(
+    st.recursive(
+        st.sampled_from([1, "a", None]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        *("inputs", "schema", "data", "columns", "dataframe_split"),
+                        *("name", "shape", "datatype", "primaryKey", "age", "city"),
+                        *("dataframe_records", "instances", "parameters", "0", "1"),
+                    ]
+                ),
+                inner,
+                max_size=5,
+            )
+        ),
+    )
+)
+def test_any_json_is_rows_or_refused(value: Any) -> None:
+    """H-25: never an error of ours."""
+    for layout in (Layout(), KNOWN):
+        try:
+            assert read_json(value, layout).rows
+        except BadInput:
+            continue

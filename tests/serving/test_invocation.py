@@ -299,3 +299,25 @@ def test_the_rows_of_a_body_are_counted_once_also_where_bad_ones_are_marked() ->
         body = b"33,Rome\n" * 7 + (b"old,Rome\n" if policy else b"44,Rome\n")
         answer_of(model(), body, record=record, **policy)
         assert record.rows == 8
+
+
+@pytest.mark.parametrize("orient", ["columns", "index", "split", "records", "table"])
+def test_a_frame_written_by_pandas_is_its_rows_in_every_orient(orient: Any) -> None:
+    """F-06: the names of the model tell columns from rows."""
+    frame = pd.DataFrame({"city": ["Rome", "Bonn"], "age": [33, 44]}, index=[7, 9])
+    content, _ = answer_of(model(), frame.to_json(orient=orient).encode(), JSON, CSV)
+    assert content == b"33.0\n44.0\n"
+
+
+@pytest.mark.parametrize(
+    "body", ["33,Rome\n44,Bonn\n\n", ",age,city\n7,33,Rome\n8,44,\n"]
+)
+def test_no_answer_is_for_a_header_a_blank_line_or_an_index(body: str) -> None:
+    """X-22."""
+    assert lines(body) == ["33.0", "44.0"]
+
+    class Words(Ages):
+        schema = Schema.learn(pd.DataFrame({"colour": ["red"], "size": ["S"]}))
+
+    with pytest.raises(BadInput, match="row 1: looks like a header line"):
+        answer_of(model(Words), b"Colour,Size\nred,S\n", CSV)

@@ -1,4 +1,5 @@
 import json
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from harness import table_of
 from runtime.errors import BadInput, ClientError
-from runtime.formats import CSV, JSON
+from runtime.formats import CSV, JSON, Layout, decode, joined
 from runtime.tabular import cells
 from runtime.tabular.dataframes import MAX_CATEGORIES
 from runtime.tabular.schema import MAX_PROBLEMS, Schema, found_in
@@ -497,3 +498,67 @@ def test_older_files_have_the_texts_of_missing_cells_that_all_columns_had(
         for column in schema.to_json()
     ]
     assert Schema.from_json(older) == schema
+
+
+TEXTS = pd.DataFrame({"colour": ["red", "blue"] * 2, "size": ["S", "M"] * 2})
+ALL_TEXT = [
+    pytest.param(Schema.learn(TEXTS), id="text"),
+    pytest.param(Schema.learn(TEXTS.astype("category")), id="category"),
+    pytest.param(Schema.of_names(["colour", "size"]), id="no types"),
+]
+
+
+@pytest.mark.parametrize("schema", ALL_TEXT)
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["Colour", "Size"],
+        ["colour", " size"],
+        ["SIZE", "colour "],
+        ["colour", "Size"],
+        ["", "Colour", "Size"],
+        ["COLOUR", "size", "weight"],
+    ],
+    ids=",".join,
+)
+def test_a_header_in_another_spelling_is_never_a_row(
+    schema: Schema, line: list[str]
+) -> None:
+    """Neither is it skipped: of text alone nobody knows that it is none."""
+    with pytest.raises(BadInput, match="spell the names colour, size") as refused:
+        schema.is_header(line)
+    assert refused.value.problems[0].row == 1
+
+
+@pytest.mark.parametrize("schema", ALL_TEXT[:2])
+@pytest.mark.parametrize(
+    "line", [["red", "S"], ["Size", "S"], ["size", "S"], ["colours", "size"], [""]]
+)
+def test_a_first_line_without_all_names_is_a_row(
+    schema: Schema, line: list[str]
+) -> None:
+    assert not schema.is_header(line)
+
+
+def test_categories_that_spell_the_names_are_a_row() -> None:
+    X = pd.DataFrame({"colour": ["Colour", "red"] * 2, "size": ["Size", "S"] * 2})
+    for typed in (X, X.astype("category")):
+        schema = Schema.learn(typed)
+        assert not schema.is_header(["Colour", "Size"])
+        assert schema.is_header(["colour", "size"])
+        with pytest.raises(BadInput):
+            schema.is_header(["Colour", "SIZE"])
+
+
+def test_the_header_of_a_file_with_an_index_is_understood(schema: Schema) -> None:
+    """`to_csv()` leaves its cell empty, and pandas calls it `Unnamed: 0`."""
+    names = schema.names
+    for first in ("", "Unnamed: 0"):
+        assert schema.is_header([first, *names])
+    X = pd.DataFrame({"Unnamed: 0": [0, 1], "age": [33, 44]})
+    learned = Schema.learn(X)
+    assert learned.is_header(["", "age"])
+    body = X.rename(columns={"Unnamed: 0": ""}).to_csv(index=False).encode()
+    layout = Layout(2, learned.is_header)
+    table = joined(decode(BytesIO(body), CSV, layout))
+    assert_frame_equal(learned.frame(table), X)

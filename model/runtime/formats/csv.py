@@ -13,7 +13,14 @@ from runtime.errors import BadInput, NotAcceptable
 from runtime.formats.csv_blocks import block_rows
 from runtime.formats.json import dumps
 from runtime.formats.text import LINE_LIMIT, ROWS_A_CALL, blocks, lines
-from runtime.tabular.table import Encoder, Layout, Table, rows_a_slice, sliced
+from runtime.tabular.table import (
+    Encoder,
+    Layout,
+    Table,
+    header_names,
+    rows_a_slice,
+    sliced,
+)
 
 FEW_BYTES = 2**14  # up to which a body is read by row
 _BLOCK = 3 * 2**19  # bytes of a longer one that are read at once
@@ -31,7 +38,7 @@ def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
     body.seek(0)
     if first:
         return _by_block(body, layout, first)
-    return _tables(_records(lines(body, newline="")), layout)
+    return _tables(_rows(lines(body, newline="")), layout)
 
 
 def encode() -> Encoder:
@@ -58,15 +65,13 @@ def encode() -> Encoder:
 def _tables(rows: Iterable[list[str]], layout: Layout) -> Iterator[Table]:
     rest = iter(rows)
     first = next(rest)
-    if (layout.width or len(first)) > 1:
-        rest = _without_blank_end(rest)
     if layout.is_header(first):
         return sliced(_below_header(rest), _names(first))
     return sliced(rows if isinstance(rows, list) else chain([first], rest))
 
 
 def _plain_first(body: IO[bytes], most: int) -> list[str] | None:
-    """Give the first line of a long body, of at most so many cells, none of them odd.
+    """Give the first line of a long body, of 2 to `most` cells, none of them odd.
 
     A column is read at once: a million of them would be a million calls.
     """
@@ -75,7 +80,7 @@ def _plain_first(body: IO[bytes], most: int) -> list[str] | None:
     body.seek(0)
     line = body.readline(LINE_LIMIT).removesuffix(b"\n").removesuffix(b"\r")
     plain = line.isascii() and b'"' not in line and b"\r" not in line
-    plain = plain and line.count(b",") < most
+    plain = plain and 0 < line.count(b",") < most
     return line.decode().split(",") if plain else None
 
 
@@ -109,29 +114,45 @@ def _by_block(body: IO[bytes], layout: Layout, first: list[str]) -> Iterator[Tab
         n_rows, start = n_rows + len(rows), start + len(block)
     body.seek(start if n_rows else 0)
     if not n_rows:
-        yield from _tables(_records(lines(body, newline="")), layout)
+        yield from _tables(_rows(lines(body, newline="")), layout)
     else:
         line = n_rows + 1 + bool(names)
-        rest = _records(lines(body, "", line), line)
-        yield from sliced(_without_blank_end(rest), names, n_rows + 1)
+        rest = _rows(lines(body, "", line), line)
+        yield from sliced(rest, names, n_rows + 1)
+
+
+def _rows(text: Iterable[str], first_line: int = 1) -> Iterator[list[str]]:
+    """Read rows; blank lines at the end are none, and a quoted nothing is one.
+
+    A blank line amid the rows is a row of one empty cell: none is lost (X-22).
+    """
+    blank = 0
+    for row in _records(text, first_line):
+        if not row:
+            blank += 1
+            continue
+        if blank:
+            yield from repeat([""], blank)
+            blank = 0
+        yield row
 
 
 def _records(text: Iterable[str], first_line: int = 1) -> Iterator[list[str]]:
     reader = csv.reader(text, strict=True)
     try:
-        for row in reader:
-            yield row or [""]
+        yield from reader
     except csv.Error as exc:
         message = f"line {first_line - 1 + reader.line_num} is not CSV: {exc}"
         raise BadInput(message) from exc
 
 
 def _names(header: list[str]) -> list[str]:
-    for name in header:
-        if header.count(name) > 1:
+    names = header_names(header)
+    for name in names:
+        if names.count(name) > 1:
             message = "stands twice in the header"
             raise BadInput(message, column=name)
-    return header
+    return names
 
 
 def _below_header(rows: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -139,18 +160,6 @@ def _below_header(rows: Iterator[list[str]]) -> Iterator[list[str]]:
         return chain([first], rows)
     message = "there is a header and no row below it"
     raise BadInput(message)
-
-
-def _without_blank_end(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    blank = 0
-    for row in rows:
-        if len(row) == 1 and not row[0]:
-            blank += 1
-            continue
-        if blank:
-            yield from repeat([""], blank)
-            blank = 0
-        yield row
 
 
 def _common_length(column: list[Any]) -> int:

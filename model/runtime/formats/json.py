@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from typing import IO, Any
 
 from runtime.errors import BadInput, PayloadTooLarge
-from runtime.formats.json_rows import one_kind, refuse_kind
+from runtime.formats.json_rows import one_kind
+from runtime.formats.json_shapes import tables
 from runtime.formats.text import ROWS_A_CALL, lines, not_utf_8
 from runtime.tabular.table import Encoder, Layout, Outputs, Table, each, sliced
 
@@ -22,7 +23,7 @@ _decode = _msgspec.json.Decoder().decode if _msgspec else json.loads
 
 
 def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
-    """Read lists of rows, one row, records, `instances`, `columns` + `data` (F-06)."""
+    """Read a JSON value in one of the shapes of `json_shapes` (F-06)."""
     data = body.read(JSON_LIMIT + 1)
     if len(data) > JSON_LIMIT:
         message = (
@@ -37,7 +38,7 @@ def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
     except (ValueError, RecursionError) as exc:
         message = f"the body is not JSON: {exc}"
         raise BadInput(message) from exc
-    return _tables(value, layout.width)
+    return tables(value, layout)
 
 
 def encode() -> Encoder:
@@ -141,41 +142,3 @@ def _refused(line: str, number: int) -> Any:
     except (ValueError, RecursionError) as exc:
         message = f"line {number} is not JSON, one row a line: {exc}"
         raise BadInput(message) from exc
-
-
-def _tables(value: Any, width: int | None) -> Iterator[Table]:
-    """Find the rows in a JSON value."""
-    if isinstance(value, dict):
-        if {"columns", "data"} <= value.keys():
-            return _split(value["columns"], value["data"])
-        value = value.get("instances", [value])
-    if not isinstance(value, list) or not value:
-        message = 'no rows: send {"instances": [[...], ...]} or a list of rows'
-        raise BadInput(message)
-    if not isinstance(value[0], list | dict):
-        return _bare_values(value, width)
-    dense = value[0] and set(map(type, value)) == {list}
-    return sliced(value if dense else one_kind(value, width))
-
-
-def _bare_values(values: list[Any], width: int | None) -> Iterator[Table]:
-    """Read a flat list: one row (F-06); for a model of one column each item is one."""
-    for number, value in enumerate(values, 1):
-        if isinstance(value, list | dict):
-            refuse_kind(number)
-    return sliced([value] for value in values) if width == 1 else sliced([values])
-
-
-def _split(names: Any, data: Any) -> Iterator[Table]:
-    """Read pandas' `orient="split"`: names once, then rows of values."""
-    if not isinstance(names, list) or not isinstance(data, list) or not data:
-        message = '"columns" and "data" are to be lists, "data" of at least one row'
-        raise BadInput(message)
-    if not names or len({str(name) for name in names}) < len(names):
-        message = '"columns" are to be names, each of them once'
-        raise BadInput(message)
-    for number, row in enumerate(data, 1):
-        if not isinstance(row, list):
-            message = f"is not a list of {len(names)} values, as columns are"
-            raise BadInput(message, row=number)
-    return sliced(data, [str(name) for name in names])

@@ -130,14 +130,18 @@ class ServedModel:
             log.warning("`example` in Predictor fails as a warm-up row", exc_info=True)
 
     def _predict_warm_up(self) -> None:
+        if self.owner.example is None and self.owner.decode is not None:
+            log.info("decode is the owner's own: set `example` to have a warm-up row")
+        elif self.owner.example is not None or self._typed:
+            self.predict(self.example()).outputs()
+
+    def example(self) -> Any:
+        """Give the owner's example, or the schema's, of which there has to be one."""
         if self.owner.example is not None:
             with owners_code:
-                rows = self._owners_rows(self.owner.example)
-            self.predict(rows).outputs()
-        elif self.owner.decode is not None:
-            log.info("decode is the owner's own: set `example` to have a warm-up row")
-        elif self.schema is not None and self._typed:
-            self.predict(self.schema.example()).outputs()
+                return self._owners_rows(self.owner.example)
+        assert self.schema is not None  # noqa: S101 -- as the caller knows
+        return self.schema.example()
 
     def _owners_rows(self, example: Any) -> Any:
         """Make rows of the owner's example: one row by name, or several.

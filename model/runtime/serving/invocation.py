@@ -182,7 +182,7 @@ class _Invocation:
         layout = Layout()
         if schema:
             refused = self._refuse_header if self._policy.batch else schema.is_header
-            layout = Layout(len(schema.columns), refused)
+            layout = Layout(len(schema.columns), refused, schema.names)
         tables = formats.decode(self._body, self._headers.content_type, layout)
         if not self._model.divisible:
             tables = iter([joined(tables)])
@@ -253,4 +253,5 @@ class _Invocation:
         schema = self._model.schema
         if schema is None or not schema.typed:
             return Outputs({"prediction": [None]}, named=False)
-        return await self._predicted(_Slice(schema.example(), 1))
+        rows = await self._run(self._model.example)
+        return await self._predicted(_Slice(rows, count(rows)))

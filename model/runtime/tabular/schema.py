@@ -13,7 +13,7 @@ from runtime.errors import BadInput
 from runtime.tabular import cells, columns
 from runtime.tabular.columns import Column
 from runtime.tabular.rows import Rows
-from runtime.tabular.table import Table
+from runtime.tabular.table import Table, header_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,12 @@ class Schema:
     def _words(self) -> set[str]:
         """Names that are no numbers, which cannot be told from values."""
         return {name for name in self.names if not cells.is_number(name)}
+
+    @cached_property
+    def _folded(self) -> set[str]:
+        """Names without case and outer spaces; none where a column of numbers tells."""
+        text = all(c.is_text or c.dtype == "any" for c in self.columns)
+        return set(map(_folded, self.names)) if text and self._words else set()
 
     @classmethod
     def learn(
@@ -105,19 +111,44 @@ class Schema:
     def is_header(self, line: list[str]) -> bool:
         """Say whether the first line of a CSV body holds the names of all columns.
 
-        Raises: BadInput for some of the names in the place of numbers.
+        The cell above an index may have no name. A line of all names that are spelt
+        with other case or spaces could be a header or a row: it is neither silently,
+        but a row if it consists of categories as they were in `fit`, else refused.
+        Raises: BadInput for it, and for some of the names in the place of numbers.
         """
-        words = self._words
-        if words.isdisjoint(line):
-            return False
-        if set(self.names) <= set(line):
+        has_names = not self._words.isdisjoint(line)
+        if has_names and set(self.names) <= set(header_names(line)):
             return True
-        pairs = zip(line, self.columns, strict=False)
+        if self._folded:
+            self._refuse_respelt(line)
+        if has_names:
+            self._refuse_half(line)
+        return False
+
+    def _refuse_half(self, line: list[str]) -> None:
+        words, pairs = self._words, zip(line, self.columns, strict=False)
         if any(cell in words and not column.is_text for cell, column in pairs):
             absent = ", ".join(name for name in self.names if name not in line)
             message = f"looks like a header line, which lacks {absent}"
             raise BadInput(message, row=1)
-        return False
+
+    def _refuse_respelt(self, line: list[str]) -> None:
+        """Refuse all names in another spelling, where numbers cannot tell a header."""
+        spare = len(line) - len(self._folded)  # cells that may be no names
+        for cell in line:
+            if cell.strip().casefold() not in self._folded:
+                spare -= 1
+                if spare < 0:  # with the first cell of most rows
+                    return
+        if not self._folded.issubset(map(_folded, line)):
+            return
+        pairs = zip(line, self.columns, strict=False)
+        if not all(cell in column.categories for cell, column in pairs):
+            message = (
+                "looks like a header line in another spelling: leave it out, or "
+                f"spell the names {', '.join(self.names)}"
+            )
+            raise BadInput(message, row=1)
 
     def read(self, table: Table, most: int = MAX_PROBLEMS) -> Rows:
         """Read the rows of a table. Raises: BadInput, with at most so many problems."""
@@ -130,6 +161,10 @@ class Schema:
     def frame(self, table: Table, most: int = MAX_PROBLEMS) -> "pd.DataFrame":
         """Give the rows of a table as they were in `fit`. Raises: BadInput."""
         return self.read(table, most).frame()
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
 
 
 def found_in(table: Table) -> Schema:

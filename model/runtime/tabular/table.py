@@ -16,11 +16,13 @@ class Layout:
     """What a decoder may know of the model.
 
     `width` is its number of columns; `is_header` says whether the first line of a CSV
-    body is a header, and raises BadInput where it is half of one.
+    body is a header, and raises BadInput where it is half of one. `names` are those of
+    the columns, as a request spells them; there are none where they are unknown.
     """
 
     width: int | None = None
     is_header: Callable[[list[str]], bool] = lambda _: False
+    names: Sequence[str] = ()
 
 
 @dataclass(slots=True)  # not frozen: that takes a microsecond of each request
@@ -82,6 +84,16 @@ class Table:
             if len(row) != len(names)
         )
         raise BadInput.of(list(islice(ragged, most)))
+
+
+def header_names(line: list[str]) -> list[str]:
+    """Name the cells of a header line, one without a name as pandas does.
+
+    It stands above an index, and has the same name if the model was trained on it.
+    """
+    if all(line):
+        return line
+    return [name or f"Unnamed: {place}" for place, name in enumerate(line)]
 
 
 class ByColumn(Sequence[list[Any]]):
