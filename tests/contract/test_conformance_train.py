@@ -62,7 +62,7 @@ def test_check_01_train_leaves_a_model_and_status_0(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ("", "ClientError: cannot read training/rows.csv: "),
+        ("", "ClientError: channel 'training' is empty: no file but empty ones in "),
         ("a,b\n1,2\n3,4,5\n", "ClientError: cannot read training/rows.csv: "),
         ('a,b\n1,"2\n', "ClientError: cannot read training/rows.csv: "),
         (None, "ClientError: no channel 'training'"),
