@@ -16,7 +16,7 @@ from runtime.models import artifact, onnx_session
 from runtime.tabular.rows import Rows
 
 log = logging.getLogger("serve")
-ONNX, SCIKIT_LEARN = "onnx", "scikit-learn"
+ONNX = "onnx"  # by its name in the settings
 _preferred: ContextVar[str] = ContextVar("preferred", default=ONNX)
 
 
