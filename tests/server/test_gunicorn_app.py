@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import ECHO, Server, copy_program, environment
+from harness import ECHO, ROOT, Server, copy_program, environment
 
 # What `serve` does until gunicorn loads the model.
 STARTING = """
@@ -51,3 +51,35 @@ def test_the_variables_of_gunicorns_command_line_change_nothing(
     with Server(program, base_dir, MODEL_SERVER_WORKERS=1, **variables) as server:
         assert server.ready().invoke("1").status_code == 200
         assert len(server.workers()) == 1
+
+
+# A master with gunicorn's kind of handler, which stops each worker as soon as there is
+# one; then each worker's status, and whether the master still hears.
+STOPPING = """
+import os, signal
+from runtime.server.gunicorn_app import when_ready
+noted = []
+signal.signal(signal.SIGTERM, lambda *_: noted.append(1))
+when_ready(None)
+for _ in range(100):
+    if not (worker := os.fork()):
+        signal.alarm(5)  # what has not heard ends by this, and with another status
+        while True:
+            signal.pause()
+    os.kill(worker, signal.SIGTERM)
+    print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))
+os.kill(os.getpid(), signal.SIGTERM)
+assert noted == [1]
+"""
+
+
+def test_a_worker_hears_a_stop_from_its_first_moment_on() -> None:
+    """X-03: else the server waits for it until it is killed."""
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPING],
+        env=environment(PYTHONPATH=ROOT / "model"),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["-15"] * 100

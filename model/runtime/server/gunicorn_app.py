@@ -80,5 +80,21 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
 
 
 def when_ready(_: object) -> None:
-    """Make Ctrl-C a SIGTERM: uvicorn's workers do not hear gunicorn's SIGQUIT."""
+    """Let each worker hear a stop from its first moment on.
+
+    Ctrl-C becomes a SIGTERM: uvicorn's workers do not hear gunicorn's SIGQUIT. And a
+    SIGTERM that arrives before a worker has handlers of its own ends it: the handler
+    that it has from gunicorn would only take a note of it, which nobody reads there.
+    """
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    stop = {signal.SIGTERM}
+
+    def in_worker() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, stop),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, stop),
+        after_in_child=in_worker,
+    )
