@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.ensemble import (
@@ -233,3 +235,34 @@ def test_a_model_that_refuses_unseen_text_is_not_kept() -> None:
     model = make_pipeline(strict, LogisticRegression()).fit(rows, y)
     with pytest.raises(Different, match="it refuses what ONNX would answer"):
         proved(model, described(model, rows), rows)
+
+
+ODD_NAMES = ["sepal length (cm)", "Unnamed: 0", "age.1", "Âge", "probabilities", "x1"]
+
+
+@pytest.mark.parametrize("names", [ODD_NAMES, range(1, 7)], ids=["odd", "no header"])
+@pytest.mark.parametrize("text", ["with text", ""], ids=["text", "numbers"])
+def test_the_names_of_columns_never_matter(names: Any, text: str) -> None:
+    """E: the inputs of the graph are columns by their place."""
+    rows = X.iloc[:, :6].set_axis(list(names), axis=1)
+    if text:
+        rows[names[0]] = np.where(rows[names[0]] > 14, "big", "small")
+    first, last = (names[0], names[-1]) if names == ODD_NAMES else (0, -1)
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    others = make_column_transformer((SimpleImputer(), [last]), remainder="passthrough")
+    columns = make_column_transformer(
+        (encoder if text else SimpleImputer(), [first]), remainder=others
+    )
+    model = make_pipeline(columns, LogisticRegression(max_iter=9000)).fit(
+        rows, CANCER.target
+    )
+    fast = converted(model, rows)
+    assert np.abs(fast.predict_proba(rows) - model.predict_proba(rows)).max() < 1e-5
+
+
+def test_a_model_of_an_earlier_release_says_so_when_it_is_loaded() -> None:
+    rows = X.iloc[:, :1]
+    model = LinearRegression().fit(rows, CANCER.target)
+    named = to_onnx(model, initial_types=[("mean radius", FloatTensorType([None, 1]))])
+    with pytest.raises(ValueError, match="an earlier release made it"):
+        onnx_session.load(named.SerializeToString(), described(model, rows))

@@ -120,11 +120,13 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
 
     Its outputs are those that the model has: labels, shares of classes.
     """
-    by_name = any(isinstance(part, ColumnTransformer) for part in parts(model))
+    count_columns(model)
     kinds = {True: StringTensorType, False: FloatTensorType}
-    if by_name or any(column.is_text for column in columns):
-        inputs = [(str(c.name), kinds[c.is_text]([None, 1])) for c in columns]
-    else:
+    inputs = [
+        (onnx_session.input_of(place), kinds[column.is_text]([None, 1]))
+        for place, column in enumerate(columns)
+    ]
+    if not any(column.is_text for column in columns):
         inputs = [(onnx_session.MATRIX, FloatTensorType([None, len(columns)]))]
     has_shares = hasattr(model, "predict_proba")
     options = {id(model): {"zipmap": False}} if has_shares else {}
@@ -132,3 +134,19 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
     if not has_shares:  # there may be scores, which nobody asks for
         found = select_model_inputs_outputs(found, found.graph.output[0].name)
     return bytes(found.SerializeToString())
+
+
+def count_columns(model: Any) -> None:
+    """Let ColumnTransformers know their columns by number, as skl2onnx finds inputs.
+
+    By name it looks for an input that is called so. Nothing else reads this list once
+    a model is fitted.
+    """
+    for part in parts(model):
+        # Parts that are not fitted are among them: what was given as a parameter.
+        if isinstance(part, ColumnTransformer) and hasattr(part, "transformers_"):
+            numbers = part._transformer_to_input_indices  # noqa: SLF001 -- no other
+            part.transformers_ = [
+                (name, step, list(numbers[name]))
+                for name, step, _ in part.transformers_
+            ]

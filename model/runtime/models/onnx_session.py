@@ -46,10 +46,14 @@ class Onnx:
         inputs = [tensor.name for tensor in session.get_inputs()]
         self._outputs = [tensor.name for tensor in session.get_outputs()]
         self._matrix = inputs == [MATRIX]
-        used = [c for c in columns if self._matrix or str(c.name) in inputs]
-        numbers = [column for column in used if not column.is_text]
-        self._numbers = [column.name for column in numbers]
-        self._texts = [column.name for column in used if column.is_text]
+        places = {input_of(place): column for place, column in enumerate(columns)}
+        if unknown := set(inputs) - {MATRIX, *places}:
+            message = f"an earlier release made it, with inputs such as {unknown.pop()}"
+            raise ValueError(message)
+        used = places if self._matrix else {name: places[name] for name in inputs}
+        numbers = [column for column in used.values() if not column.is_text]
+        self._numbers = {n: c.name for n, c in used.items() if not c.is_text}
+        self._texts = {n: c.name for n, c in used.items() if c.is_text}
         # What a request has in a column of float32 was read as such.
         kinds = {column.dtype.lower() for column in numbers}
         self._beyond = bool(kinds - {"float32", "bool", "boolean"})
@@ -60,14 +64,14 @@ class Onnx:
         return found[:, 0] if found.shape[1:] == (1,) else found
 
     def _run(self, rows: Mapping[Any, Any], *outputs: int) -> Any:
-        columns = [rows[name] for name in self._numbers]
+        columns = [rows[name] for name in self._numbers.values()]
         numbers = single(columns) if self._beyond else np.array(columns, "float32")
         if self._matrix:
             feed = {MATRIX: numbers.T}
         else:
             pairs = zip(self._numbers, numbers, strict=True)
-            feed = {str(name): values[:, None] for name, values in pairs}
-            feed |= {str(name): texts(rows[name]) for name in self._texts}
+            feed = {place: values[:, None] for place, values in pairs}
+            feed |= {place: texts(rows[name]) for place, name in self._texts.items()}
         return self._session.run([self._outputs[place] for place in outputs], feed)
 
 
@@ -95,6 +99,11 @@ class OnnxClassifier(OnnxLabels):
         """Give both, in the time of one. Raises: BadInput."""
         labels, shares = self._run(rows, 0, 1)
         return labels.astype(self.classes_.dtype), shares
+
+
+def input_of(place: int) -> str:
+    """Name the input of a column, counted from 0: no name of X's matters."""
+    return f"x{place}"
 
 
 def texts(values: Any) -> Any:

@@ -60,6 +60,8 @@ def _learn(values: "pd.Series[Any]") -> Column:
 def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
     """Give name and dtype of a column that a request can spell."""
     name, dtype = values.name, str(values.dtype)
+    if isinstance(name, np.integer):  # as an index of int64 has them
+        name = int(name)
     if not isinstance(name, str | int):
         message = f"column {name!r}: a column's name is to be text"
         raise ClientError(message)
