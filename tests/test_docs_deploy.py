@@ -36,7 +36,10 @@ from runtime.training import hyperparameters, tuning
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 DEPLOY = ROOT / "docs/deploy.md"
-SERVICES = ("cloudwatch", "ecr", "s3", "sagemaker", "sagemaker-runtime")
+SERVICES = (
+    *("application-autoscaling", "cloudwatch", "ecr", "s3"),
+    *("sagemaker", "sagemaker-runtime"),
+)
 TEXTS = ("name", "s3://bucket/folder/file", "arn:aws:iam::111122223333:role/name")
 METRIC = "validation:accuracy"
 COMMAND = re.compile(r"^docker run --rm IMAGE train (.+) > (.+)$", re.MULTILINE)
@@ -437,12 +440,12 @@ def load_program(name: str) -> Any:
     return module
 
 
-@pytest.mark.parametrize("page", ["deploy.md", "reference.md"])
-def test_a_page_names_no_environment_variable_that_there_is_not(page: str) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_environment_variable_that_there_is_not(page: Path) -> None:
     fields = Settings.model_fields.values()
     choices = [cast("AliasChoices", field.validation_alias) for field in fields]
     names = {str(name) for choice in choices for name in choice.choices}
-    text = (ROOT / "docs" / page).read_text()
+    text = page.read_text()
     assert set(re.findall(r"\b(?:SAGEMAKER|MODEL)_[A-Z_]+\b", text)) <= names
 
 

@@ -67,7 +67,7 @@ def test_the_ways_that_it_describes_lead_through_files_that_are_there() -> None:
     ways = README.partition("A request goes through")[2].partition("\n\n")[0]
     named = re.findall(r"`([\w/]+\.py)`", ways)
     assert len(named) > 10
-    places = (ROOT / "model", ROOT / "model/runtime")
+    places = (ROOT, ROOT / "model", ROOT / "model/runtime")
     absent = [n for n in named if not any((p / n).exists() for p in places)]
     assert absent == []
 
