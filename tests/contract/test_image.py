@@ -135,7 +135,10 @@ def test_only_what_the_dockerfile_copies_is_sent_to_the_builder(
     name: str, tmp_path: Path
 ) -> None:
     """Whatever lies in a checkout: data, history, environments, secrets."""
-    sent = {"requirements.txt", "model/train", "model/runtime/job.py", "wheels/own.whl"}
+    sent = {
+        *("requirements.txt", "packages.txt", "wheels/own.whl"),
+        *("model/train", "model/runtime/job.py"),
+    }
     kept = {
         *("README.md", "docs/image.md", "tests/harness.py", "requirements.in"),
         *("local-test/test-dir/input/data/training/rows.csv", "wheels/pip.conf"),
