@@ -13,7 +13,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../local-test/common.sh"
 
 cd "${root}"
-for name in $(sed -n 's/==.*//p' requirements.txt); do
+pinned="$(sed -n 's/==.*//p' requirements.txt)"
+for name in ${pinned}; do
     grep -q "^${name}==" tests/requirements.txt ||
         die "the tests lack ${name}, which the image has: run local-test/add-package.sh, without a name"
 done
@@ -34,7 +35,8 @@ gently=(ruff check --quiet --isolated --target-version py313 --ignore I001)
 advice="$("${gently[@]}" --exit-zero --output-format concise "${yours[@]}")"
 [[ -z "${advice}" ]] || echo "advice for your files, which stops nothing:"$'\n'"${advice}"
 if [[ "${1:-}" == mine ]]; then
-    exec python -m pytest tests/sample "${@:2}"
+    shift
+    exec python -m pytest tests/sample "$@"
 fi
 
 examples=(examples/*/train examples/*/*.py)

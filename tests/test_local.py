@@ -17,12 +17,16 @@ import pytest
 
 from harness import ROOT, environment, free_port, until
 
+LOCKED = [
+    *("requirements.in", "requirements.txt"),
+    *("tests/requirements.in", "tests/requirements.txt"),
+]
 # Says what it was called with; `info` answers, so there is an engine.
 DOCKER = """#!/usr/bin/env bash
 echo "$*" >>"${DOCKER_LOG}"
 case "$*" in
     "buildx version") exit 1 ;;
-    build*) exit "${BUILD_STATUS:-0}" ;;
+    build*) printf '%b' "${BUILD_OUTPUT:-}"; exit "${BUILD_STATUS:-0}" ;;
     "info --format"*) echo "${DOCKER_SECURITY:-}" ;;
     *"image inspect"*) exit "${INSPECT_STATUS:-0}" ;;
 esac
@@ -38,7 +42,9 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("model", "output"):
         shutil.rmtree(folder / "local-test/test-dir" / name, ignore_errors=True)
-    shutil.copy(ROOT / "requirements.txt", folder)
+    (folder / "tests").mkdir()
+    for name in (*LOCKED, "packages.txt"):
+        shutil.copy(ROOT / name, folder / name)
     python = folder / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -78,12 +84,14 @@ def served(checkout: Path) -> Iterator[int]:
     local, port = checkout / "local-test", free_port()
     status, _, log = call(local / "train-local.sh", "--native")
     assert status == 0, log
+    errors = (checkout / "serve.log").open("wb")
     server = subprocess.Popen(
         [str(local / "serve-local.sh"), "--native"],
         cwd="/",
         env=environment(PORT=port),
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
     )
+    errors.close()
     until(lambda: answers(port), 60)
     yield port
     server.send_signal(signal.SIGTERM)
@@ -126,6 +134,14 @@ def test_trained_served_and_asked_without_docker(checkout: Path, served: int) ->
     status, out, _ = call(predict, str(payload), PORT=served, ACCEPT="text/csv")
     assert status == 0
     assert out.count("\n") == payload.read_text().count("\n")
+
+
+def test_that_it_serves_is_said_with_how_it_is_stopped(
+    checkout: Path, served: int
+) -> None:
+    """D22."""
+    line = f"serving on http://localhost:{served}; Ctrl-C stops it\n"
+    until(lambda: line in (checkout / "serve.log").read_text(), 10)
 
 
 def test_an_answer_that_is_no_success_fails_and_is_shown(
@@ -203,6 +219,7 @@ def test_a_server_that_dies_is_said_and_its_reason_is_shown(checkout: Path) -> N
     script = checkout / "local-test/serve-local.sh"
     status, _, log = call(script, "--native", PORT=free_port())
     assert status == 1
+    assert "serving on" not in log
     *_, reason, last = log.splitlines()
     assert reason.startswith("serve: ")
     assert last.startswith("serve-local.sh: the server ended by itself")
@@ -229,6 +246,45 @@ def test_without_an_image_it_is_built_first(checkout: Path, docker_log: Path) ->
     calls = docker_log.read_text().splitlines()
     words = [line.split()[0] for line in calls]
     assert words.index("build") < words.index("run")
+
+
+CLASSIC = (
+    "Step 1/3 : FROM base\\n ---> 0\\n"
+    "Step 2/3 : RUN pip install\\n{}\\n ---> 1\\n"
+    "Step 3/3 : ENV A=b\\n ---> Running in 7\\n ---> 2\\n"
+)
+BUILDKIT = (
+    "#1 [internal] load build definition\\n#1 DONE 0.0s\\n"
+    "#5 [packages 2/4] RUN pip install\\n#6 [stage-1 2/6] COPY packages.txt /opt/\\n"
+    "{}\\n#6 CACHED\\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        (CLASSIC.format(" ---> Running in 5"), ["   RUN pip install ..."]),
+        (CLASSIC.format(" ---> Using cache"), []),
+        (
+            BUILDKIT.format("#5 0.31 Collecting a\\n#5 0.32 Collecting b"),
+            ["   RUN pip install ..."],
+        ),
+        (BUILDKIT.format("#5 CACHED"), []),
+    ],
+    ids=["classic", "classic, nothing to do", "BuildKit", "BuildKit, nothing to do"],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "again"])
+def test_what_the_build_does_is_shown_as_it_does_it_and_nothing_where_it_does_nothing(
+    checkout: Path, docker_log: Path, output: str, shown: list[str], *, first: bool
+) -> None:
+    """D22."""
+    variables = {"BUILD_OUTPUT": output, "INSPECT_STATUS": int(first)}
+    status, _, log = call(checkout / "local-test/train-local.sh", **variables)
+    assert status == 0, log
+    assert "run" in docker_log.read_text()
+    lines = log.splitlines()
+    assert lines[first:] == shown
+    assert not first or "the first time takes some minutes" in lines[0]
 
 
 def test_an_image_that_is_named_is_used_as_it_is(

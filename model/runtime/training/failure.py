@@ -168,8 +168,9 @@ def _absent(exc: BaseException) -> str:
     if isinstance(exc, ModuleNotFoundError) and exc.name:
         package = exc.name.partition(".")[0]
         return (
-            f"\n{package} is not in the image: add its package, local-test/add-package.sh"
-            f"; a file of your own, {package}.py, lies beside train"
+            f"\n{package} is not in the image: add its package, "
+            "local-test/add-package.sh; "
+            f"a file of your own, {package}.py, lies beside train"
         )
     library = isinstance(exc, ImportError | OSError) and _LIBRARY.search(str(exc))
     if not library:
