@@ -53,7 +53,7 @@ image::ensure() {
     fi
     build_log="$(mktemp)"
     docker image inspect "${image}" >/dev/null 2>&1 ||
-        echo "building the image ${image}: the first time takes some minutes, for Python and its packages are loaded" >&2
+        echo "building the image ${image}; the first time takes some minutes: Python and its packages are downloaded" >&2
     if ! BUILDKIT_PROGRESS=plain DOCKER_BUILDKIT="${buildkit}" \
         docker build "${arguments[@]}" "${root}" 2>&1 | image::progress "${build_log}"; then
         tail -n 30 "${build_log}" >&2
