@@ -9,7 +9,7 @@ FROM ${BASE_IMAGE} AS packages
 # A virtual environment can be copied into the next stage as one folder.
 RUN python3 -m venv /opt/venv
 
-# YOUR PIP PACKAGES: requirements.in, compiled to requirements.txt. Private ones are
+# Packages of PyPI: requirements.in, compiled to requirements.txt. Private ones are
 # wheels in the folder wheels/, so that no password enters a layer.
 COPY requirements.txt wheels* /tmp/wheels/
 RUN /opt/venv/bin/pip install --no-cache-dir --find-links /tmp/wheels \
@@ -19,14 +19,14 @@ RUN /opt/venv/bin/pip install --no-cache-dir --find-links /tmp/wheels \
 
 FROM ${BASE_IMAGE}
 
-# YOUR DEBIAN PACKAGES, space-separated: what your model needs at run time, for example
-# libgomp1 for LightGBM; name=version pins one.
-ARG APT_PACKAGES=""
+# Debian packages, those that packages.txt names: none, and this takes no time.
+COPY packages.txt /opt/
 # The list is one of words, and its owner pins them. hadolint sees neither.
 # hadolint ignore=DL3008,SC2086
-RUN if [ -n "${APT_PACKAGES}" ]; then \
+RUN packages="$(sed 's/[[:space:]]*#.*//; /^[[:space:]]*$/d' /opt/packages.txt)" \
+    && if [ -n "${packages}" ]; then \
         apt-get update \
-        && apt-get install --yes --no-install-recommends ${APT_PACKAGES} \
+        && apt-get install --yes --no-install-recommends ${packages} \
         && rm -rf /var/lib/apt/lists/*; \
     fi
 

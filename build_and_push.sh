@@ -5,7 +5,8 @@
 #   --tag TAG            push this tag only (default: the short git commit, and latest)
 #   --region REGION      (default: AWS_REGION, AWS_DEFAULT_REGION, or the configured one)
 #   --platform PLATFORM  linux/amd64 (default), or linux/arm64 for Graviton
-#   --dry-run            print the commands that would change something, run none of them
+#   --dry-run            print the commands that would change something, run none of them;
+#                        without AWS's credentials <account> and <region> stand for yours
 #   --help               print this
 #
 # With uncommitted changes the tag is COMMIT-dirty, and latest stays where it is.
@@ -95,7 +96,7 @@ check_name() {
 check_tools() {
     command -v docker >/dev/null ||
         fail "docker is missing (macOS: brew install --cask docker)" "sudo apt-get install docker.io"
-    command -v aws >/dev/null ||
+    command -v aws >/dev/null || [[ "${dry_run}" == yes ]] ||
         fail "the AWS CLI is missing (macOS: brew install awscli)" "sudo apt-get install awscli"
     command -v git >/dev/null ||
         fail "git is missing (macOS: xcode-select --install)" "sudo apt-get install git"
@@ -118,17 +119,24 @@ check_builder() {
 # aws configure does not look at the environment (R-11).
 find_region() {
     region="${region:-${AWS_REGION:-${AWS_DEFAULT_REGION:-}}}"
-    if [[ -z "${region}" ]]; then
-        region="$(aws configure get region)" ||
+    if [[ -z "${region}" ]] && ! region="$(aws configure get region)"; then
+        [[ "${dry_run}" == yes ]] ||
             fail "there is no --region, AWS_REGION, AWS_DEFAULT_REGION or configured region" "aws configure set region us-east-1"
+        region="<region>"
     fi
 }
 
 # Sets partition, registry, and address: the image's name without a tag (I-01).
 find_identity() {
     local answer account arn suffix
-    answer="$(aws sts get-caller-identity --region "${region}" --query '[Account, Arn]' --output text)" ||
-        fail "AWS does not say who you are (with single sign-on: aws sso login)" "aws configure"
+    if [[ "${region}" == "<region>" ]] ||
+        ! answer="$(aws sts get-caller-identity --region "${region}" --query '[Account, Arn]' --output text)"; then
+        [[ "${dry_run}" == yes ]] ||
+            fail "AWS does not say who you are (with single sign-on: aws sso login)" "aws configure"
+        echo "without AWS's credentials: <account> and <region> stand for yours"
+        answer="<account> arn:aws:"
+        if [[ "${region}" == cn-* ]]; then answer="<account> arn:aws-cn:"; fi
+    fi
     read -r account arn <<<"${answer}"
     partition="${arn#arn:}"
     partition="${partition%%:*}"
@@ -169,6 +177,10 @@ choose_tag() {
 # Not every failure means "not found": expired credentials and throttling do not (I-03).
 ensure_repository() {
     local answer
+    if [[ "${registry}" == "<account>"* ]]; then
+        create_repository # what a first push does
+        return
+    fi
     if answer="$(aws ecr describe-repositories --region "${region}" --repository-names "${name}" 2>&1)"; then
         return
     fi
@@ -337,8 +349,10 @@ print_address() {
 # Usage: run COMMAND ...; in a dry run the command is printed, so that it can be copied.
 run() {
     if [[ "${dry_run}" == yes ]]; then
-        printf '%q ' "$@" >&3
-        echo >&3
+        local line
+        printf -v line '%q ' "$@"
+        line="${line//\\</<}"
+        echo "${line//\\>/>}" >&3
     else
         "$@"
     fi

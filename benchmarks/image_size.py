@@ -20,7 +20,7 @@ from harness import docker  # noqa: E402
 
 IMAGE = sys.argv[1] if len(sys.argv) > 1 else "sagemaker-model:local"
 LAYERS = {  # what is in the command that made a layer
-    "Debian packages (`APT_PACKAGES`)": "apt-get",
+    "Debian packages (`packages.txt`)": "apt-get",
     "Python packages": "/opt/venv",
     "this template": "/opt/program",
 }

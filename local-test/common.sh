@@ -52,13 +52,34 @@ image::ensure() {
         arguments+=(--build-arg "BASE_IMAGE=${BASE_IMAGE}")
     fi
     build_log="$(mktemp)"
-    echo "building ${image} (the first time takes a minute or two)" >&2
-    if ! DOCKER_BUILDKIT="${buildkit}" docker build "${arguments[@]}" "${root}" >"${build_log}" 2>&1; then
+    docker image inspect "${image}" >/dev/null 2>&1 ||
+        echo "building the image ${image}; the first time takes some minutes: Python and its packages are downloaded" >&2
+    if ! BUILDKIT_PROGRESS=plain DOCKER_BUILDKIT="${buildkit}" \
+        docker build "${arguments[@]}" "${root}" 2>&1 | image::progress "${build_log}"; then
         tail -n 30 "${build_log}" >&2
         rm -f "${build_log}"
         die "the image was not built: repair what is named above, then run this again"
     fi
     rm -f "${build_log}"
+}
+
+# Shows each instruction that takes time as it begins, of either builder: nothing where
+# all of them are in its cache. The whole goes to a file.
+image::progress() { # usage: docker build ... | image::progress FILE
+    local line step="" steps=()
+    local runs='^#([0-9]+) [0-9.]+ |^ ---> Running in '
+    while IFS= read -r line; do
+        echo "${line}" >>"${1}"
+        if [[ "${line}" =~ ^Step\ .*:\ (.*) ]]; then
+            step="${BASH_REMATCH[1]}" # of the classic builder, one after the other
+        elif [[ "${line}" =~ ^#([0-9]+)\ \[[^]]*\]\ (.*) ]]; then
+            steps[BASH_REMATCH[1]]="${BASH_REMATCH[2]}" # of BuildKit, several at once
+        elif [[ "${line}" =~ ${runs} ]]; then
+            [[ -z "${BASH_REMATCH[1]}" ]] || step="${steps[BASH_REMATCH[1]]:-}"
+            [[ "${step}" != RUN* ]] || echo "   ${step:0:90} ..." >&2
+            [[ -z "${BASH_REMATCH[1]}" ]] || steps[BASH_REMATCH[1]]="" # said once
+        fi
+    done
 }
 
 # Options for a container whose files belong to whoever called, not to root.

@@ -6,6 +6,7 @@
 #   --model        another model than local-test/test-dir/model, also packed
 #   --docker, --native  force a container, or the environment .venv
 #   PORT=8081      another port; variables of the server (README) are passed on
+#   Says `serving on http://localhost:8080` once /ping answers 200, and not before.
 #
 # Example: local-test/serve-local.sh --model ~/Downloads/model.tar.gz
 # shellcheck source=local-test/common.sh
@@ -67,12 +68,22 @@ serve::native() {
     child::run "${python}" "${root}/model/serve"
 }
 
+serve::announce() {
+    until curl --silent --fail --output /dev/null "http://127.0.0.1:${port}/ping" 2>/dev/null; do
+        sleep 0.2
+    done
+    echo "serving on http://localhost:${port}; Ctrl-C stops it" >&2
+}
+
+announcer=""
 base="$(mktemp -d)"
-trap 'rm -rf "${base}"' EXIT
+trap 'rm -rf "${base}"; [[ -z "${announcer}" ]] || kill "${announcer}" 2>/dev/null || true' EXIT
 
 port::require_free
 model::mount
 mode::choose
 status=0
+serve::announce &
+announcer=$!
 "serve::${mode}" || status=$?
 [[ -n "${stopped}" ]] || die "the server ended by itself with status ${status}; the reason is above"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -75,6 +75,7 @@ def app_of(model: ServedModel, server: ServerContext) -> FastAPI:
         version=runtime.__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's page loads its scripts from the internet
         redoc_url=None,
     )
     app.state.model, app.state.server = model, server
@@ -145,6 +146,12 @@ async def metrics(request: Request) -> Response:
         raise HTTPException(404)
     content, media_type = page
     return Response(content, headers={"content-type": media_type})
+
+
+@routes.api_route("/docs", methods=["GET", "HEAD"], response_class=HTMLResponse)
+async def docs(request: Request) -> str:
+    """Show people what is served."""
+    return openapi.page(request.app.openapi())
 
 
 async def no_route(request: Request, exc: Exception) -> Response:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pandas as pd
 
-from harness import ECHO, ROOT, docker, until
+from harness import ECHO, docker, until
 from runtime.tabular.schema import Schema
 
 SLOW_LOAD = ECHO.replace(
@@ -150,11 +150,6 @@ def describe(model_dir: Path) -> None:
 def configure(opt_ml: Path, name: str, content: Mapping[str, object]) -> None:
     """Write a file of input/config as SageMaker does."""
     (opt_ml / "input/config" / name).write_text(json.dumps(content))
-
-
-def payload() -> bytes:
-    """Give the rows to predict that come with the template."""
-    return (ROOT / "local-test/payload.csv").read_bytes()
 
 
 def needed(requirements: str, names: set[str]) -> str:

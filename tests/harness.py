@@ -29,6 +29,7 @@ from runtime.serving.invocation import Invocations, Policy, RequestHeaders
 from runtime.tabular.table import Layout, Table, joined
 
 ROOT = Path(__file__).parents[1]
+PAYLOAD = ROOT / "local-test/payload.csv"
 READY = 60  # seconds that a server has to answer its first ping
 
 linux_only = pytest.mark.skipif(
@@ -84,6 +85,17 @@ def answer_of(
     given.bytes = len(body)
     invocations = Invocations(model, executor(), Policy(**policy))
     return asyncio.run(invocations.respond(BytesIO(body), headers, given))
+
+
+def payload() -> bytes:
+    """Give the rows to predict, without the header that use-data.sh has written."""
+    channel = ROOT / "local-test/test-dir/input/data/training"
+    columns = [file.read_text().partition("\n")[0] for file in channel.glob("*.csv")]
+    known = {name for line in columns for name in line.split(",")}
+    header, rows = PAYLOAD.read_bytes().split(b"\n", 1)
+    return (
+        rows if known.issuperset(header.decode().split(",")) else header + b"\n" + rows
+    )
 
 
 @cache

@@ -2,7 +2,9 @@
 # Runs every check: ruff, mypy, import-linter, shellcheck, shfmt, hadolint, jactionlint,
 # then pytest.
 #
-# Usage: tests/run.sh [pytest arguments]
+# Usage: tests/run.sh [mine] [pytest arguments]
+#   mine   only what is yours: model/train, model/predictor.py, modules beside them and
+#          tests/sample. There style is advice; what cannot run is a failure.
 #   Makes the environment .venv-tests first. What needs the image is skipped, with one
 #   line, where no Docker engine answers; --no-skips makes that a failure.
 #
@@ -10,20 +12,41 @@
 # shellcheck source=local-test/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../local-test/common.sh"
 
-native::ensure "${root}/.venv-tests" "${root}/tests/requirements.txt"
 cd "${root}"
-PATH="${root}/.venv-tests/bin:${PATH}"
-owners=(model/train examples/*/train) # checked gently
-for file in model/*.py examples/*/*.py; do
-    [[ "${file}" == model/main.py ]] || owners+=("${file}")
+pinned="$(sed -n 's/==.*//p' requirements.txt)"
+for name in ${pinned}; do
+    grep -q "^${name}==" tests/requirements.txt ||
+        die "the tests lack ${name}, which the image has: run local-test/add-package.sh, without a name"
 done
-theirs="$(IFS=, && echo "${owners[*]}")"
+native::ensure "${root}/.venv-tests" "${root}/tests/requirements.txt"
+PATH="${root}/.venv-tests/bin:${PATH}"
+
+yours=(tests/sample)
+for path in model/*; do
+    case "${path}" in
+        model/main.py | model/runtime | model/__pycache__) ;;
+        model/train | *.py) yours+=("${path}") ;;
+        *) [[ ! -d "${path}" ]] || yours+=("${path}") ;;
+    esac
+done
+gently=(ruff check --quiet --isolated --target-version py313 --ignore I001)
+"${gently[@]}" --select E9,F63,F7,F82 "${yours[@]}" ||
+    die "your files cannot run: repair what is named above"
+advice="$("${gently[@]}" --exit-zero --output-format concise "${yours[@]}")"
+[[ -z "${advice}" ]] || echo "advice for your files, which stops nothing:"$'\n'"${advice}"
+if [[ "${1:-}" == mine ]]; then
+    shift
+    exec python -m pytest tests/sample "$@"
+fi
+
+examples=(examples/*/train examples/*/*.py)
+theirs="$(IFS=, && echo "${yours[*]},${examples[*]}")"
 scripts=(build_and_push.sh local-test/*.sh model/entrypoint tests/run.sh .ci/*.sh .ci/run)
 
 ruff format --check --quiet --exclude "${theirs}" . ||
     die "not formatted; run: .venv-tests/bin/ruff format ."
 ruff check --quiet --extend-exclude "${theirs}" .
-ruff check --quiet --isolated "${owners[@]}"
+"${gently[@]}" "${examples[@]}"
 mypy
 walls="$(PYTHONPATH=model lint-imports --no-cache)" || die "${walls}"
 shellcheck "${scripts[@]}"

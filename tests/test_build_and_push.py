@@ -873,13 +873,42 @@ def test_the_commands_of_a_dry_run_do_what_the_script_does(
     assert copied == real
 
 
-@pytest.mark.parametrize(
-    ("change", "value"), [("ARN", ""), ("ENGINE", ""), ("AWS_REGION", None)]
-)
-def test_a_dry_run_still_checks_the_tools_and_the_identity(
-    checkout: Path, change: str, value: str | None
+def test_a_dry_run_still_checks_the_engine(checkout: Path) -> None:
+    assert repair(push(checkout, "my-model", "--dry-run", ENGINE=""))
+
+
+@either_builder
+@pytest.mark.parametrize("cli", [True, False], ids=["aws", "no aws"])
+def test_without_credentials_a_dry_run_shows_all_with_placeholders(
+    checkout: Path, buildx: str, *, cli: bool
 ) -> None:
-    assert repair(push(checkout, "my-model", "--dry-run", **{change: value}))
+    """D22: who has no account yet sees what would happen."""
+    if not cli:
+        (checkout.parent / "bin/aws").unlink()
+    unknown = {"ARN": "", "AWS_REGION": None, "BUILDX": buildx}
+    result = push(checkout, "my-model", "--dry-run", **unknown)
+    assert result.returncode == 0, result.stderr
+    assert "<account> and <region> stand for yours" in result.stderr
+    create, build, login, pushed, latest = result.stdout.splitlines()
+    assert create.startswith("aws ecr create-repository --region <region> ")
+    address = "<account>.dkr.ecr.<region>.amazonaws.com/my-model:"
+    assert address in build
+    assert address in pushed
+    assert "docker login" in login
+    assert "put-image" in latest
+    assert calls(checkout, CHANGES) == []
+
+
+@pytest.mark.parametrize(
+    ("region", "suffix"), [("eu-west-1", "com"), ("cn-north-1", "com.cn")]
+)
+def test_a_placeholder_stands_only_for_what_is_not_known(
+    checkout: Path, region: str, suffix: str
+) -> None:
+    arguments = ("my-model", "--dry-run", "--region", region)
+    shown = push(checkout, *arguments, ARN="").stdout
+    assert f" <account>.dkr.ecr.{region}.amazonaws.{suffix}/my-model:" in shown
+    assert "<region>" not in shown
 
 
 def test_each_command_of_a_dry_run_is_one_line(checkout: Path) -> None:

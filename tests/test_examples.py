@@ -15,6 +15,7 @@ from harness import ROOT, Container, Training, copy_program
 from runtime.models import artifact
 from runtime.training import stopping
 
+pytestmark = pytest.mark.penguins
 RESUMABLE = ROOT / "examples/resumable_search"
 VALUES = {
     "target": "species",

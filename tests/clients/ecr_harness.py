@@ -18,7 +18,10 @@ HERE = Path(__file__).parent
 VENV = ROOT / ".venv-ecr"
 BUILDX = Path("/var/tmp/ecr/usr/libexec/docker/cli-plugins/docker-buildx")
 PREFIX = f"test-{os.getpid()}"  # of repositories: another run may use this registry
-TEMPLATE = ("build_and_push.sh", "Dockerfile", ".dockerignore", "requirements.txt")
+TEMPLATE = (
+    *("build_and_push.sh", "Dockerfile", ".dockerignore"),
+    *("requirements.txt", "packages.txt"),
+)
 
 
 def make_environment() -> None:

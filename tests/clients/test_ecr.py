@@ -35,7 +35,7 @@ from clients.ecr_registry import (
     digest_of,
     host_of,
 )
-from harness import ROOT, docker, until
+from harness import ROOT, docker, payload, until
 
 BUILDERS = ("classic", "buildx")
 TOOLS = ("bash", "cat", "dirname", "env", "git", "grep", "mktemp", "rm", "sed", "tee")
@@ -215,13 +215,13 @@ def test_what_the_printed_address_names_is_pulled_back_trains_and_serves(
     shutil.copytree(ROOT / "local-test/test-dir/input", tmp_path / "ml/input")
     opt_ml = f"{tmp_path}/ml:/opt/ml"
     docker("run", "--rm", "--volume", opt_ml, pushed.address(), "train")
-    payload = (ROOT / "local-test/payload.csv").read_bytes()
+    body = payload()
     with serving(pushed.address(), opt_ml) as client:
         until(lambda: answers(client), 60)
         answer = client.post(
-            "/invocations", content=payload, headers={"Content-Type": "text/csv"}
+            "/invocations", content=body, headers={"Content-Type": "text/csv"}
         )
-    assert len(answer.json()["predictions"]) == payload.count(b"\n")
+    assert len(answer.json()["predictions"]) == body.count(b"\n")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 
 from clients.every_type import EVERY_TYPE
 from clients.local_mode import Machine, Ran, example, member, members
+from harness import payload
 
 PROGRAM = Path(__file__).with_name("sdk_v2.py")
 NAMES = ["one", "two", "three"]  # of the rows that are asked for
@@ -108,7 +109,7 @@ def test_the_example_of_the_page_trains_and_predicts(
 ) -> None:
     ran = machine.run(example(machine, "v2", image))
     assert_alone(ran)
-    n_rows = (machine.home / "local-test/payload.csv").read_bytes().count(b"\n")
+    n_rows = payload().count(b"\n")
     lines = [line for line in ran.log.splitlines() if line.startswith("['")]
     assert [len(ast.literal_eval(line)) for line in lines] == [n_rows]
 

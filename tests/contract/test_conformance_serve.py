@@ -18,14 +18,13 @@ from containers import (
     invoke,
     log,
     owner,
-    payload,
     published,
     ready,
     running,
     status,
     workers,
 )
-from harness import ROOT, SLOW, docker, until
+from harness import ROOT, SLOW, docker, payload, until
 
 # Waits, busily, until there is the file that its row names; the first is the warm-up.
 GATED = """

@@ -135,7 +135,10 @@ def test_only_what_the_dockerfile_copies_is_sent_to_the_builder(
     name: str, tmp_path: Path
 ) -> None:
     """Whatever lies in a checkout: data, history, environments, secrets."""
-    sent = {"requirements.txt", "model/train", "model/runtime/job.py", "wheels/own.whl"}
+    sent = {
+        *("requirements.txt", "packages.txt", "wheels/own.whl"),
+        *("model/train", "model/runtime/job.py"),
+    }
     kept = {
         *("README.md", "docs/image.md", "tests/harness.py", "requirements.in"),
         *("local-test/test-dir/input/data/training/rows.csv", "wheels/pip.conf"),
@@ -151,6 +154,32 @@ def test_only_what_the_dockerfile_copies_is_sent_to_the_builder(
     build_image(name, folder=tmp_path)
     found = inside(name, "cd /context && find . -type f").split()
     assert {path.removeprefix("./") for path in found} == sent
+
+
+def test_packages_of_debian_are_those_that_packages_txt_names(
+    image: str, name: str, tmp_path: Path
+) -> None:
+    """D20: comments and blank lines are none, and no list of packages stays behind."""
+    lines = "# of the model\n\n  \nlibgomp1 # LightGBM\n\tlibltdl7  # pyodbc"
+    (tmp_path / "packages.txt").write_text(lines)
+    (install,) = re.findall(
+        r"^COPY packages\.txt.*?^ +fi\n", DOCKERFILE, re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n{install}")
+    build_image(name, folder=tmp_path)
+    packages = "dpkg-query --show --showformat '${Package}\n'"
+    added = {*inside(name, packages).split()} - {*inside(image, packages).split()}
+    assert added == {"libgomp1", "libltdl7"}
+    assert inside(name, "ls /var/lib/apt/lists") == inside(
+        BASE, "ls /var/lib/apt/lists"
+    )
+
+
+def test_without_packages_of_debian_nothing_is_fetched(image: str) -> None:
+    """D20: the list that comes with the template is empty."""
+    kept = inside(image, "grep -v '^#' /opt/packages.txt || true")
+    installs = "dpkg-query --show | wc -l"
+    assert kept or inside(image, installs) == inside(BASE, installs)
 
 
 def test_a_second_build_without_the_cache_has_the_same_packages(

@@ -20,12 +20,11 @@ from containers import (
     log,
     needed,
     owner,
-    payload,
     published,
     ready,
 )
 from containers import status as ended
-from harness import ROOT, Container, build_image, docker
+from harness import ROOT, Container, build_image, docker, payload
 
 SIX = {"fastapi", "uvicorn", "gunicorn", "pandas", "scikit-learn", "joblib"}
 FIT = """from sklearn.linear_model import LogisticRegression
@@ -40,7 +39,7 @@ def small(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     """Build the image from the same Dockerfile, with fewer requirements."""
     folder = tmp_path_factory.mktemp("small")
     shutil.copytree(ROOT / "model", folder / "model")
-    for name in ("Dockerfile", ".dockerignore"):
+    for name in ("Dockerfile", ".dockerignore", "packages.txt"):
         shutil.copy(ROOT / name, folder)
     pinned = needed((ROOT / "requirements.txt").read_text(), SIX)
     (folder / "requirements.txt").write_text(pinned)

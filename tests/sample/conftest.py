@@ -17,5 +17,8 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base_dir = tmp_path_factory.mktemp("ml")
     shutil.copytree(ROOT / "local-test/test-dir/input", base_dir / "input")
     program = [sys.executable, os.fspath(ROOT / "model/train")]
-    subprocess.run(program, env=environment(SAGEMAKER_BASE_DIR=base_dir), check=True)
+    env = environment(SAGEMAKER_BASE_DIR=base_dir)
+    job = subprocess.run(program, env=env, capture_output=True, text=True, check=False)
+    if job.returncode:
+        pytest.fail(f"train ends with status {job.returncode}:\n{job.stderr}", pytrace=False)
     return base_dir / "model"

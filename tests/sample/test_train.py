@@ -54,12 +54,14 @@ def predict(base_dir: Path, body: str) -> list[str]:
     return answer.decode().splitlines()
 
 
+@pytest.mark.penguins
 def test_penguins_are_told_apart(model_dir: Path) -> None:
     description = json.loads((model_dir / "model.json").read_text())
     assert description["metrics"]["validation:accuracy"] > 0.95
     assert description["classes"] == ["Adelie", "Chinstrap", "Gentoo"]
 
 
+@pytest.mark.penguins
 def test_the_payload_holds_rows_that_training_has_not_seen() -> None:
     training = ROOT / "local-test/test-dir/input/data/training/penguins.csv"
     payload = (ROOT / "local-test/payload.csv").read_text().splitlines()
@@ -114,6 +116,7 @@ def test_the_same_seed_gives_the_same_model(base_dir: Path) -> None:
     assert answers[0] == answers[1]
 
 
+@pytest.mark.penguins
 def test_an_answer_of_the_server_is_that_of_a_notebook(model_dir: Path) -> None:
     """The same rows, read by pandas and given to the estimator itself."""
     pandas = pytest.importorskip("pandas")
@@ -144,6 +147,7 @@ def penguins() -> list[list[object]]:
     return [[*row] for row in csv.reader(text.splitlines())]
 
 
+@pytest.mark.penguins
 def test_a_job_with_the_channel_model_adds_its_trees_to_those_of_it(
     base_dir: Path, model_dir: Path
 ) -> None:
@@ -157,6 +161,7 @@ def test_a_job_with_the_channel_model_adds_its_trees_to_those_of_it(
     assert [*after.feature_names_in_] == [*before.feature_names_in_]
 
 
+@pytest.mark.penguins
 @pytest.mark.parametrize("change", ["columns", "classes", "task"])
 def test_a_model_of_other_columns_classes_or_task_is_not_continued(
     base_dir: Path, model_dir: Path, change: str

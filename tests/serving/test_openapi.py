@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,8 +35,8 @@ class Rows:
 
 
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Give what a server shows at /openapi.json, whose model has the schema."""
+def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Give /openapi.json and /docs of a server whose model has the schema."""
     folder = tmp_path_factory.mktemp("openapi")
     program = copy_program(folder / "program", ECHO)
     (folder / "model").mkdir()
@@ -43,21 +44,27 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (folder / "model/model.json").write_text(json.dumps(description))
     asking = (
         "import asyncio, main\n"
-        "sent = []\n"
+        "app, sent = main.create(), []\n"
         "async def send(message): sent.append(message)\n"
-        "scope = {'type': 'http', 'path': '/openapi.json', 'method': 'GET', "
+        "for path in '/openapi.json', '/docs':\n"
+        "    scope = {'type': 'http', 'path': path, 'method': 'GET', "
         "'headers': [], 'query_string': b'', 'root_path': ''}\n"
-        "asyncio.run(main.create()(scope, None, send))\n"
-        "print(sent[1]['body'].decode())\n"
+        "    asyncio.run(app(scope, None, send))\n"
+        "    print(sent[-1]['body'].decode(), end='\\0')\n"
     )
-    shown = subprocess.run(
+    pages = subprocess.run(
         [sys.executable, "-W", "error", "-c", asking],
         cwd=program,
         env=environment(SAGEMAKER_BASE_DIR=folder),
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
-    found: dict[str, Any] = json.loads(shown)
+    return pages.decode().split("\0")
+
+
+@pytest.fixture
+def document(shown: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(shown[0])
     return found
 
 
@@ -79,6 +86,21 @@ def test_the_document_is_of_the_server_and_names_each_operation_once(
     }
     assert len({o["operationId"] for o in operations}) == len(operations)
     assert all(o["description"] for o in operations)
+
+
+def test_the_page_of_docs_needs_no_network_and_shows_every_operation(
+    shown: list[str], document: dict[str, Any]
+) -> None:
+    """D22: nothing in it is loaded from elsewhere, and nothing is a script."""
+    page = shown[1]
+    assert "<title>SageMaker model server</title>" in page
+    assert re.findall(r"<(script|link|img|iframe)", page) == []
+    assert re.findall(r"""(?:src|href)=["']([^"']*)""", page) == ["openapi.json"]
+    assert "url(" not in page
+    assert "@import" not in page
+    for path, methods in document["paths"].items():
+        assert all(f"<b>{method.upper()} {path}</b>" in page for method in methods)
+    assert "city, town" in page  # the examples of bodies
 
 
 @pytest.mark.parametrize(

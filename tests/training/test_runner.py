@@ -15,8 +15,8 @@ PACKAGE = [
     "ModuleNotFoundError: No module named 'no_such'",
     "in train, line 2: import no_such.thing",
     (
-        "no_such is not in the image: add its package to requirements.in and "
-        "compile that again; a file of your own, no_such.py, lies beside train"
+        "no_such is not in the image: add its package, local-test/add-package.sh; "
+        "a file of your own, no_such.py, lies beside train"
     ),
 ]
 LIBRARY = [
@@ -27,7 +27,7 @@ LIBRARY = [
     "in features.py, line 2: ctypes.CDLL('libsgdnosuch2.so.1')",
     (
         "libsgdnosuch2.so.1 is not in the image: add the Debian package that has it, "
-        "perhaps libsgdnosuch2-1, to APT_PACKAGES in the Dockerfile"
+        "perhaps libsgdnosuch2-1, to packages.txt"
     ),
 ]
 WAIT = "threading.Event().wait()"

@@ -4,6 +4,7 @@ FastAPI writes the document; here is what no signature tells it, for `main.py`.
 """
 
 import json
+from html import escape
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -29,6 +30,17 @@ class ExecutionParameters(BaseModel):
     MaxPayloadInMB: int = Field(ge=1)
 
 
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>body {{ font: 1rem sans-serif; margin: 2rem }}</style>
+<h1>{title}</h1><p>For programs: <a href="openapi.json">openapi.json</a></p>
+{operations}
+</html>
+"""
+_OPERATION = (
+    "<details open><summary><b>{method} {path}</b> {description}</summary>"
+    "<pre>{parts}</pre></details>"
+)
 Responses = dict[int | str, dict[str, Any]]
 PING: Responses = {503: {"description": "The model has not answered yet."}}
 METRICS: Responses = {
@@ -65,6 +77,22 @@ def request(schema: Schema | None) -> dict[str, Any]:
     bodies = {name: text | examples.get(name, {}) for name in READ}
     body = {"required": True, "content": bodies}
     return {"parameters": [_ATTRIBUTES], "requestBody": body}
+
+
+def page(document: dict[str, Any]) -> str:
+    """Give the page of `/docs`, which needs no network: everything is in it."""
+    operations = [
+        _OPERATION.format(
+            method=method.upper(),
+            path=path,
+            description=escape(operation["description"]),
+            parts=escape(json.dumps(operation, indent=2, ensure_ascii=False)),
+        )
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    title = escape(document["info"]["title"])
+    return _PAGE.format(title=title, operations="\n".join(operations))
 
 
 def _examples(schema: Schema) -> dict[str, Any]:

@@ -168,15 +168,16 @@ def _absent(exc: BaseException) -> str:
     if isinstance(exc, ModuleNotFoundError) and exc.name:
         package = exc.name.partition(".")[0]
         return (
-            f"\n{package} is not in the image: add its package to requirements.in and "
-            f"compile that again; a file of your own, {package}.py, lies beside train"
+            f"\n{package} is not in the image: add its package, "
+            "local-test/add-package.sh; "
+            f"a file of your own, {package}.py, lies beside train"
         )
     library = isinstance(exc, ImportError | OSError) and _LIBRARY.search(str(exc))
     if not library:
         return ""
     return (
         f"\n{library[1]} is not in the image: add the Debian package that has it, "
-        f"perhaps {_debian(library[1])}, to APT_PACKAGES in the Dockerfile"
+        f"perhaps {_debian(library[1])}, to packages.txt"
     )
 
 
