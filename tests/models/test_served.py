@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import logging
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from runtime.errors import (
     PredictionFailed,
     UnsupportedType,
 )
-from runtime.formats import CSV, JSON, Table
+from runtime.formats import CSV, JSON, JSONLINES, NPY, Table
 from runtime.models import artifact
 from runtime.models.owner import Owner
 from runtime.models.served import ServedModel
@@ -222,8 +223,13 @@ def test_one_output_is_a_value_a_row(answer: Any, predictions: list[Any]) -> Non
     ids=["arrays", "lists", "series", "frame", "frame of arrays"],
 )
 def test_several_outputs_are_an_object_a_row(answer: Any) -> None:
-    """F-09, F-11."""
-    model = answering(answer, outputs=("label", "score"))
+    """D17; F-09 to F-11: in every format, without being asked for."""
+    model = answering(answer)
+    lines, _ = answer_of(model, b"1\n2\n", CSV, JSONLINES)
+    assert lines.splitlines()[0] == b'{"label":1,"score":[0.25,0.75]}'
+    array = np.load(io.BytesIO(answer_of(model, b"1\n2\n", CSV, NPY)[0]))
+    assert array.dtype.names == ("label", "score")
+    assert array["score"].tolist() == [[0.25, 0.75], [1.0, 0.0]]
     assert ask(model, b"1\n2\n") == [
         {"label": 1, "score": [0.25, 0.75]},
         {"label": 0, "score": [1.0, 0.0]},
@@ -231,10 +237,11 @@ def test_several_outputs_are_an_object_a_row(answer: Any) -> None:
     assert ask_csv(model, b"1\n2\n") == [["1", "[0.25,0.75]"], ["0", "[1.0,0.0]"]]
 
 
-def test_of_several_outputs_the_first_is_answered_unless_others_are_named() -> None:
+def test_all_outputs_are_answered_unless_some_are_named() -> None:
+    """D17."""
     answer = {"label": ["a"], "score": [0.5], "n": [1]}
     model = answering(answer)
-    assert ask(model, b"1") == ["a"]
+    assert ask(model, b"1") == [{"label": "a", "score": 0.5, "n": 1}]
     assert ask(answering(answer, outputs=("score",)), b"1") == [0.5]
     content, _ = answer_of(model, b"1", CSV, CSV, "trace=7; outputs=n, label")
     assert content == b"1,a\n"
@@ -255,7 +262,7 @@ def test_other_custom_attributes_are_the_clients_own() -> None:
     """H-19, H-20: they are read for what is ours, and not echoed."""
     model = answering({"label": ["a"], "n": [1]})
     for attributes in ("", "c000b4f9-df62-4c85-a0bf", "output=n", "a=outputs=n"):
-        assert answer_of(model, b"1", CSV, CSV, attributes)[0] == b"a\n"
+        assert answer_of(model, b"1", CSV, CSV, attributes)[0] == b"a,1\n"
 
 
 def test_a_frame_of_one_column_is_one_output() -> None:
