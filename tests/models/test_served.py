@@ -364,7 +364,7 @@ def test_the_owners_decode_stands_in_for_formats_and_schema(tmp_path: Path) -> N
 
     model = ServedModel.load(save(tmp_path), Reversing)
     assert ask(model, b"a b", "Image/PNG; x=1") == ["b", "a", "image/png"]
-    assert ask(model, b"", "") == [""]
+    assert ask(model, b"", "") == ["text/csv"]  # H-58, as without a decode
 
 
 def test_what_the_owners_decode_raises_is_told_apart() -> None:
@@ -391,6 +391,70 @@ def test_the_owners_encode_stands_in_for_ours() -> None:
     model = ServedModel(Drawing(Path()))
     answer = answer_of(model, ROWS, CSV, "image/png")
     assert answer == (b"image/png: [33, 44]", "image/png")
+
+
+@pytest.mark.parametrize(
+    ("found", "content", "media_type"),
+    [
+        ("æ", "æ".encode(), CSV),
+        (b"\xe6", b"\xe6", CSV),
+        (bytearray(b"a"), b"a", CSV),
+        (("æ", "text/html"), "æ".encode(), "text/html"),
+        ((b"a", "image/png"), b"a", "image/png"),
+    ],
+)
+def test_an_owners_encode_may_give_text_bytes_or_either_with_a_media_type(
+    found: Any, content: bytes, media_type: str
+) -> None:
+    """D18: as `output_fn` of script mode does; text is UTF-8, of the accepted type."""
+
+    class Plain(Learned):
+        def encode(self, answer: Any, accept: str) -> Any:
+            del answer, accept
+            return found
+
+    model = ServedModel(Plain(Path()))
+    assert answer_of(model, ROWS, CSV, CSV) == (content, media_type)
+
+
+@pytest.mark.parametrize("found", [None, 5, {"a": 1}, [1], ("a", "b", "c")], ids=type)
+def test_what_an_encode_gives_that_is_no_body_is_ours_to_repair(found: Any) -> None:
+    class Wrong(Learned):
+        def encode(self, answer: Any, accept: str) -> Any:
+            del answer, accept
+            return found
+
+    with pytest.raises(PredictionFailed):
+        answer_of(ServedModel(Wrong(Path())), ROWS)
+
+
+@pytest.mark.parametrize(
+    ("header", "accept", "sent"),
+    [
+        ("", JSON, JSON),
+        ("*/*", JSON, JSON),
+        ("application/*, */*;q=0.1", JSON, JSON),
+        ("text/*", CSV, CSV),
+        ("image/png", "image/png", "image/png"),
+        ("Image/PNG; x=1", "image/png", "image/png"),
+        ("image/png;q=0.5, text/html", "text/html", "text/html"),
+        ("text/csv; charset=utf-8", CSV, "text/csv; charset=utf-8"),
+        ("image/*", JSON, JSON),
+        ("*/*;q=0", JSON, JSON),
+    ],
+)
+def test_an_owners_encode_gets_one_media_type(
+    header: str, accept: str, sent: str
+) -> None:
+    """D18, H-21: never a list, a wildcard or nothing."""
+
+    class Telling(Learned):
+        def encode(self, answer: Any, accept: str) -> Any:
+            del answer
+            return accept
+
+    model = ServedModel(Telling(Path()))
+    assert answer_of(model, ROWS, CSV, header) == (accept.encode(), sent)
 
 
 def test_what_the_owners_encode_raises_is_ours_to_repair() -> None:
