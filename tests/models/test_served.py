@@ -367,6 +367,24 @@ def test_the_owners_decode_stands_in_for_formats_and_schema(tmp_path: Path) -> N
     assert ask(model, b"", "") == ["text/csv"]  # H-58, as without a decode
 
 
+def test_a_body_in_which_the_owners_decode_finds_no_row_is_refused() -> None:
+    """H-25: no estimator predicts nothing."""
+
+    class Listing(Predictor):
+        def decode(self, body: bytes, media_type: str) -> list[str]:
+            del media_type
+            return body.decode().split()
+
+        def encode(self, answer: Any, accept: str) -> str:
+            return f"{answer} {accept}"
+
+    for name in ("Listing", "Encoding"):
+        without = {"encode": None} if name == "Listing" else {}
+        model = ServedModel(type(name, (Listing,), without)(Path()))
+        with pytest.raises(BadInput, match="no row in the body"):
+            ask(model, b" ")
+
+
 def test_what_the_owners_decode_raises_is_told_apart() -> None:
     class Choosy(Predictor):
         def decode(self, body: bytes, media_type: str) -> Any:

@@ -221,6 +221,9 @@ class _Invocation:
         with owners_code:
             rows = self._model.owner.decode(self._body.read(), self._kind)
             self._record.rows = count(rows)
+        if not self._record.rows:
+            message = "there is no row in the body: send at least one"
+            raise BadInput(message)
         return _Slice(rows, self._record.rows)
 
     @property
