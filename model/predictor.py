@@ -5,19 +5,20 @@ The sample: the model that train saved, asked for predictions and probabilities.
 
 from pathlib import Path
 
-from runtime import load
+from runtime import Rows, load
 
 
 class Predictor:
     """Loaded once, before the first request; then `predict` runs for each."""
 
-    frame = False  # `rows` maps names to columns; without this line it is a DataFrame
+    outputs = ("predicted_label",)  # the answer, unless others are asked for
 
     def __init__(self, model_dir: Path) -> None:
         self.model = load(model_dir, fast=True)  # by ONNX where it answers the same
 
-    def predict(self, rows):
-        """Give one answer per row; of several outputs the first, unless others are asked for."""
+    # Rows: numpy arrays by name, which cost nothing. pd.DataFrame: pandas, and 0.3 ms a call.
+    def predict(self, rows: Rows):
+        """Give one answer per row, of one or more outputs."""
         if not hasattr(self.model, "predict_proba"):
             name = "predicted_label" if hasattr(self.model, "classes_") else "score"
             return {name: self.model.predict(rows)}

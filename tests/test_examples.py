@@ -4,14 +4,14 @@ import json
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from harness import ROOT, Container, Training, copy_program
+from harness import ROOT, Container, Server, Training, copy_program
 from runtime.models import artifact
 from runtime.training import stopping
 
@@ -137,3 +137,110 @@ def test_a_container_that_is_stopped_while_it_loads_says_so(
         assert job.stop() == 1
     assert (base_dir / "output/failure").read_text() == stopping.STOPPED
     assert not list((base_dir / "model").iterdir())
+
+
+SCRIPT_MODE = ROOT / "examples/script_mode"
+ROW = ["Biscoe", 46.1, 13.2, 211, 4500, "female", 2007]
+LINE = ",".join(map(str, ROW))
+# What the first paragraph of its predictor.py says of a transform_fn.
+TRANSFORMED = [
+    (
+        "inference.input_fn(body.decode() if media_type in TEXT else body, media_type)",
+        "[(body, media_type)]",
+    ),
+    ("inference.predict_fn(rows, self.model)", "rows"),
+    (
+        "inference.output_fn(answer, accept)",
+        "inference.transform_fn(self.model, *answer[0], accept)",
+    ),
+]
+TRANSFORM_FN = """
+
+def transform_fn(model, request_body, content_type, accept):
+    rows = input_fn(request_body.decode(), content_type)
+    return "".join(label + "!\\n" for label in predict_fn(rows, model))
+"""
+
+
+def script_mode(folder: Path) -> Path:
+    """Copy the recipe over `model/`. Returns: the program."""
+    files = [(SCRIPT_MODE / name).read_text() for name in ("predictor.py", "train")]
+    program = copy_program(folder / "program", *files)
+    for name in ("train.py", "inference.py"):
+        shutil.copy(SCRIPT_MODE / name, program)
+    return program
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train by the script. Returns: the folder of program and /opt/ml."""
+    folder = tmp_path_factory.mktemp("scripts")
+    program, base_dir = script_mode(folder), tree(folder / "ml")
+    config = base_dir / "input/config/hyperparameters.json"
+    config.write_text(json.dumps({"n-estimators": "7", "min-samples-leaf": "2"}))
+    with Training(program, base_dir) as job:
+        assert job.ended() == 0, job.log()
+    assert "train accuracy: 0.9" in job.out()
+    model = artifact.load(base_dir / "model")
+    assert len(model[-1].estimators_) == 7
+    return folder
+
+
+@pytest.fixture(scope="module")
+def endpoint(scripts: Path) -> Iterator[Server]:
+    with Server(scripts / "program", scripts / "ml", PYTHONPATH="") as server:
+        yield server.ready()
+
+
+def test_scripts_of_script_mode_train_and_answer_unchanged(endpoint: Server) -> None:
+    """D18: `train.py` has 7 trees by its argument, `inference.py` reads and writes."""
+    found = endpoint.invoke(f"{LINE}\n{LINE}\n", accept="text/csv")
+    assert (found.status_code, found.text) == (200, "Gentoo\nGentoo\n")
+    assert found.headers["content-type"] == "text/csv"
+    body = json.dumps({"instances": [ROW]})
+    for accept in ("application/json", "*/*", ""):  # resolved: it knows no wildcard
+        found = endpoint.invoke(body, "application/json", accept=accept)
+        assert found.json() == {"instances": [{"label": "Gentoo"}]}
+        assert found.headers["content-type"] == "application/json"
+    assert endpoint.invoke(LINE, "").status_code == 200  # no type: CSV, as elsewhere
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "message"),
+    [
+        ("{", "application/json", "JSONDecodeError: Expecting property name"),
+        ("{}", "application/json", "KeyError: 'instances'"),
+        ("[]", "application/json", "TypeError: list indices must be"),
+        ('{"instances": [[1]]}', "application/json", "ValueError: 7 columns passed"),
+        (b"\xff", "text/csv", "UnicodeDecodeError: 'utf-8' codec"),
+        ("", "text/csv", "there is no row in the body"),
+        ("a", "image/png", "ValueError: image/png not supported by script!"),
+    ],
+)
+def test_a_body_that_a_script_cannot_read_is_the_clients_to_repair(
+    endpoint: Server, body: str | bytes, content_type: str, message: str
+) -> None:
+    """D18, H-25."""
+    found = endpoint.invoke(body, content_type)
+    assert found.status_code == 400
+    assert found.json()["message"].startswith(message)
+
+
+def test_a_script_that_transforms_itself_does_so_unchanged(
+    scripts: Path, tmp_path: Path
+) -> None:
+    """D18: `transform_fn`, with the lines that predictor.py names."""
+    program = script_mode(tmp_path)
+    with (program / "inference.py").open("a") as file:
+        file.write(TRANSFORM_FN)
+    text = (program / "predictor.py").read_text()
+    for before, after in TRANSFORMED:
+        assert before in text
+        assert after in text.split('"""')[1]
+        text = text.replace(before, after)
+    (program / "predictor.py").write_text(text)
+    shutil.copytree(scripts / "ml/model", tmp_path / "ml/model")
+    with Server(program, tmp_path / "ml") as server:
+        found = server.ready().invoke(f"{LINE}\n{LINE}\n", accept="text/csv")
+    assert (found.status_code, found.text) == (200, "Gentoo!\nGentoo!\n")
+    assert found.headers["content-type"] == "text/csv"

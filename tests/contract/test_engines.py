@@ -19,15 +19,13 @@ from runtime.models import artifact
 from runtime.tabular.schema import Schema
 
 PREDICTOR = """
-from runtime import load
+from runtime import Rows, load
 
 class Predictor:
-    frame = False
-
     def __init__(self, model_dir):
         self.model = load(model_dir, fast=True)
 
-    def predict(self, rows):
+    def predict(self, rows: Rows):
         shares = self.model.predict_proba(rows)
         labels = self.model.classes_[shares.argmax(axis=1)]
         return {"label": labels, "share": shares[:, 0]}

@@ -21,6 +21,8 @@ from runtime.errors import BadInput
 
 
 class Predictor:
+    outputs = ("score",)
+
     def __init__(self, model_dir):
         pass
 

@@ -24,16 +24,14 @@ PREDICTOR = """
 import os
 import threading
 
-from runtime import load
+from runtime import Rows, load
 
 
 class Predictor:
-    frame = False
-
     def __init__(self, model_dir):
         self.model = load(model_dir, fast=True)
 
-    def predict(self, rows):
+    def predict(self, rows: Rows):
         thread = threading.current_thread().name
         return {
             "answer": self.model.predict(rows),

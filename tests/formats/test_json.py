@@ -625,6 +625,7 @@ BY_NAME = {
         "id": {"8": 1, "7": 2},
         "age": {"8": 44, "7": 33},
     },
+    "lists": {"city": ["Rome", None], "id": [1, 2], "age": [33, 44]},
     "inputs": {"inputs": RECORDS},
     "dataframe_split": {
         "dataframe_split": json.loads(FRAME.to_json(orient="split")),
@@ -639,7 +640,7 @@ BY_NAME = {
 def test_what_pandas_and_other_servers_clients_send_has_the_same_rows(
     value: Any,
 ) -> None:
-    """F-06: `to_json` in every orient, MLflow, Open Inference Protocol."""
+    """B10, F-06: `to_json` in every orient, `to_dict("list")`, MLflow, V2."""
     cells = read_json(value, KNOWN).columns(["age", "city"], 10)
     assert [list(column) for column in cells] == [[33, 44], ["Rome", None]]
 
@@ -659,6 +660,49 @@ def test_rows_by_position_are_the_same_in_every_wrapper(
     value: Any, layout: Layout
 ) -> None:
     assert read_json(value, layout) == Table([[1.5, 16], [-2, 100]])
+
+
+def test_a_list_for_each_column_is_read_without_names_of_a_model() -> None:
+    """B10."""
+    table = read_json({"age": [33, 44], "city": ["Rome", None]})
+    assert columns_of(table) == {"age": [33, 44], "city": ["Rome", None]}
+    assert len(read_json({"features": [33, "Rome"]}).rows) == 1
+
+
+@pytest.mark.parametrize("name", ["features", "values", "data", "inputs", "columns"])
+def test_a_list_under_the_name_of_a_column_is_that_column(name: str) -> None:
+    """B10: where all columns of the model have one; alone it is a row, as ever."""
+    layout = Layout(2, names=["age", name])
+    table = read_json({"age": [1, 2], name: [3, 4]}, layout)
+    assert columns_of(table) == {"age": [1, 2], name: [3, 4]}
+    table = read_json({name: [3, 4, 5]}, Layout(1, names=[name]))
+    assert [list(cells) for cells in table.columns([name], 10)] == [[3, 4, 5]]
+
+
+def test_a_row_of_values_is_no_column_of_another_model() -> None:
+    layout = Layout(2, names=["age", "features"])
+    assert read_json({"features": [33, 7]}, layout).rows == [[33, 7]]
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"age": [1, 2], "city": ["a"]}, "differ in length: age has 2, city has 1"),
+        ({"age": [], "city": []}, "no rows: send .*instances"),
+        ({"age": [1, 2], "city": "a"}, "column 'age': is no plain value.*instances"),
+        ({"age": 1, "city": {"a": "b"}}, "'city': is no plain value.*instances"),
+    ],
+    ids=str,
+)
+def test_lists_that_are_no_columns_are_refused(value: Any, sentence: str) -> None:
+    """B10."""
+    with pytest.raises(BadInput, match=sentence):
+        read_json(value, KNOWN)
+
+
+def test_a_column_that_no_list_has_is_missing() -> None:
+    with pytest.raises(BadInput, match="missing: city; expected age, city"):
+        read_json({"age": [33, 44]}, KNOWN).columns(["age", "city"], 10)
 
 
 @pytest.mark.parametrize("name", ["inputs", "instances", "columns", "data", "schema"])

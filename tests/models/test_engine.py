@@ -185,19 +185,17 @@ import sys
 from io import BytesIO
 from pathlib import Path
 import asyncio
-from runtime import load
+from runtime import Rows, load
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
 from runtime.serving.executor import Executor
 from runtime.serving.invocation import Invocations, RequestHeaders
 
 class Predictor:
-    frame = False
-
     def __init__(self, model_dir):
         self.model = load(model_dir, fast=True)
 
-    def predict(self, rows):
+    def predict(self, rows: Rows):
         return self.model.predict(rows)
 
 model = ServedModel.load(Path(sys.argv[1]), Predictor)

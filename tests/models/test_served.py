@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import logging
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from runtime.errors import (
     PredictionFailed,
     UnsupportedType,
 )
-from runtime.formats import CSV, JSON, Table
+from runtime.formats import CSV, JSON, JSONLINES, NPY, Table
 from runtime.models import artifact
 from runtime.models.owner import Owner
 from runtime.models.served import ServedModel
@@ -222,8 +223,13 @@ def test_one_output_is_a_value_a_row(answer: Any, predictions: list[Any]) -> Non
     ids=["arrays", "lists", "series", "frame", "frame of arrays"],
 )
 def test_several_outputs_are_an_object_a_row(answer: Any) -> None:
-    """F-09, F-11."""
-    model = answering(answer, outputs=("label", "score"))
+    """D17; F-09 to F-11: in every format, without being asked for."""
+    model = answering(answer)
+    lines, _ = answer_of(model, b"1\n2\n", CSV, JSONLINES)
+    assert lines.splitlines()[0] == b'{"label":1,"score":[0.25,0.75]}'
+    array = np.load(io.BytesIO(answer_of(model, b"1\n2\n", CSV, NPY)[0]))
+    assert array.dtype.names == ("label", "score")
+    assert array["score"].tolist() == [[0.25, 0.75], [1.0, 0.0]]
     assert ask(model, b"1\n2\n") == [
         {"label": 1, "score": [0.25, 0.75]},
         {"label": 0, "score": [1.0, 0.0]},
@@ -231,10 +237,11 @@ def test_several_outputs_are_an_object_a_row(answer: Any) -> None:
     assert ask_csv(model, b"1\n2\n") == [["1", "[0.25,0.75]"], ["0", "[1.0,0.0]"]]
 
 
-def test_of_several_outputs_the_first_is_answered_unless_others_are_named() -> None:
+def test_all_outputs_are_answered_unless_some_are_named() -> None:
+    """D17."""
     answer = {"label": ["a"], "score": [0.5], "n": [1]}
     model = answering(answer)
-    assert ask(model, b"1") == ["a"]
+    assert ask(model, b"1") == [{"label": "a", "score": 0.5, "n": 1}]
     assert ask(answering(answer, outputs=("score",)), b"1") == [0.5]
     content, _ = answer_of(model, b"1", CSV, CSV, "trace=7; outputs=n, label")
     assert content == b"1,a\n"
@@ -255,7 +262,7 @@ def test_other_custom_attributes_are_the_clients_own() -> None:
     """H-19, H-20: they are read for what is ours, and not echoed."""
     model = answering({"label": ["a"], "n": [1]})
     for attributes in ("", "c000b4f9-df62-4c85-a0bf", "output=n", "a=outputs=n"):
-        assert answer_of(model, b"1", CSV, CSV, attributes)[0] == b"a\n"
+        assert answer_of(model, b"1", CSV, CSV, attributes)[0] == b"a,1\n"
 
 
 def test_a_frame_of_one_column_is_one_output() -> None:
@@ -357,7 +364,25 @@ def test_the_owners_decode_stands_in_for_formats_and_schema(tmp_path: Path) -> N
 
     model = ServedModel.load(save(tmp_path), Reversing)
     assert ask(model, b"a b", "Image/PNG; x=1") == ["b", "a", "image/png"]
-    assert ask(model, b"", "") == [""]
+    assert ask(model, b"", "") == ["text/csv"]  # H-58, as without a decode
+
+
+def test_a_body_in_which_the_owners_decode_finds_no_row_is_refused() -> None:
+    """H-25: no estimator predicts nothing."""
+
+    class Listing(Predictor):
+        def decode(self, body: bytes, media_type: str) -> list[str]:
+            del media_type
+            return body.decode().split()
+
+        def encode(self, answer: Any, accept: str) -> str:
+            return f"{answer} {accept}"
+
+    for name in ("Listing", "Encoding"):
+        without = {"encode": None} if name == "Listing" else {}
+        model = ServedModel(type(name, (Listing,), without)(Path()))
+        with pytest.raises(BadInput, match="no row in the body"):
+            ask(model, b" ")
 
 
 def test_what_the_owners_decode_raises_is_told_apart() -> None:
@@ -384,6 +409,70 @@ def test_the_owners_encode_stands_in_for_ours() -> None:
     model = ServedModel(Drawing(Path()))
     answer = answer_of(model, ROWS, CSV, "image/png")
     assert answer == (b"image/png: [33, 44]", "image/png")
+
+
+@pytest.mark.parametrize(
+    ("found", "content", "media_type"),
+    [
+        ("æ", "æ".encode(), CSV),
+        (b"\xe6", b"\xe6", CSV),
+        (bytearray(b"a"), b"a", CSV),
+        (("æ", "text/html"), "æ".encode(), "text/html"),
+        ((b"a", "image/png"), b"a", "image/png"),
+    ],
+)
+def test_an_owners_encode_may_give_text_bytes_or_either_with_a_media_type(
+    found: Any, content: bytes, media_type: str
+) -> None:
+    """D18: as `output_fn` of script mode does; text is UTF-8, of the accepted type."""
+
+    class Plain(Learned):
+        def encode(self, answer: Any, accept: str) -> Any:
+            del answer, accept
+            return found
+
+    model = ServedModel(Plain(Path()))
+    assert answer_of(model, ROWS, CSV, CSV) == (content, media_type)
+
+
+@pytest.mark.parametrize("found", [None, 5, {"a": 1}, [1], ("a", "b", "c")], ids=type)
+def test_what_an_encode_gives_that_is_no_body_is_ours_to_repair(found: Any) -> None:
+    class Wrong(Learned):
+        def encode(self, answer: Any, accept: str) -> Any:
+            del answer, accept
+            return found
+
+    with pytest.raises(PredictionFailed):
+        answer_of(ServedModel(Wrong(Path())), ROWS)
+
+
+@pytest.mark.parametrize(
+    ("header", "accept", "sent"),
+    [
+        ("", JSON, JSON),
+        ("*/*", JSON, JSON),
+        ("application/*, */*;q=0.1", JSON, JSON),
+        ("text/*", CSV, CSV),
+        ("image/png", "image/png", "image/png"),
+        ("Image/PNG; x=1", "image/png", "image/png"),
+        ("image/png;q=0.5, text/html", "text/html", "text/html"),
+        ("text/csv; charset=utf-8", CSV, "text/csv; charset=utf-8"),
+        ("image/*", JSON, JSON),
+        ("*/*;q=0", JSON, JSON),
+    ],
+)
+def test_an_owners_encode_gets_one_media_type(
+    header: str, accept: str, sent: str
+) -> None:
+    """D18, H-21: never a list, a wildcard or nothing."""
+
+    class Telling(Learned):
+        def encode(self, answer: Any, accept: str) -> Any:
+            del answer
+            return accept
+
+    model = ServedModel(Telling(Path()))
+    assert answer_of(model, ROWS, CSV, header) == (accept.encode(), sent)
 
 
 def test_what_the_owners_encode_raises_is_ours_to_repair() -> None:

@@ -13,9 +13,10 @@ from runtime.errors import Error, ModelError
 from runtime.models import artifact
 from runtime.models.served import ServedModel
 from runtime.models.validate import check, required
+from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
-ROWS = b"1,a\n2,b\n3,c\n"
+BODY = b"1,a\n2,b\n3,c\n"
 TYPES = Schema.learn(pd.DataFrame({"n": [1, 2], "s": ["a", "b"]}))
 
 
@@ -44,14 +45,14 @@ def made(kind: type[RowByRow]) -> ServedModel:
     return ServedModel(kind(Path()), None)
 
 
-def refused(kind: type[RowByRow], body: bytes = ROWS) -> str:
+def refused(kind: type[RowByRow], body: bytes = BODY) -> str:
     with pytest.raises(ModelError) as failed:
         check(made(kind), body)
     return str(failed.value)
 
 
 def test_a_model_that_treats_each_row_by_itself_passes() -> None:
-    check(made(RowByRow), ROWS)
+    check(made(RowByRow), BODY)
 
 
 def test_a_model_that_depends_on_its_neighbours_is_refused_with_the_repair() -> None:
@@ -65,7 +66,7 @@ def test_a_model_that_depends_on_its_neighbours_passes_if_it_says_so() -> None:
     class Honest(Ranking):
         batchable = False
 
-    check(made(Honest), ROWS)
+    check(made(Honest), BODY)
 
 
 def test_one_row_has_no_neighbours() -> None:
@@ -133,7 +134,7 @@ def test_an_answer_of_any_kind_that_is_the_same_passes(among: Any, alone: Any) -
         def predict(self, rows: Any) -> Any:
             return [alone] if len(rows) == 1 else [among] * len(rows)
 
-    check(made(Steady), ROWS)
+    check(made(Steady), BODY)
 
 
 def test_only_the_output_that_differs_is_named() -> None:
@@ -150,7 +151,7 @@ def test_a_wrong_number_of_answers_is_refused() -> None:
             return rows["n"].head(1)
 
     with pytest.raises(Error):
-        check(made(Short), ROWS)
+        check(made(Short), BODY)
 
 
 def test_without_rows_the_warm_up_row_is_what_is_predicted() -> None:
@@ -172,7 +173,7 @@ def test_rows_that_only_the_owner_can_decode_are_not_predicted() -> None:
         def decode(self, body: bytes, media_type: str) -> Any:
             raise AssertionError(body, media_type)
 
-    check(made(Images), ROWS)
+    check(made(Images), BODY)
 
 
 def test_a_column_without_which_the_model_fails_is_required() -> None:
@@ -224,18 +225,19 @@ def test_a_real_row_says_what_is_required_where_the_invented_one_fails() -> None
     assert required(made(Calendar), row) == ["n"]
 
 
-@pytest.mark.parametrize("frame", [True, False])
-def test_an_example_of_some_columns_is_filled_up(*, frame: bool) -> None:
+@pytest.mark.parametrize("kind", [pd.DataFrame, Rows])
+def test_an_example_of_some_columns_is_filled_up(kind: Any) -> None:
     """C11: it cures what the invented row fails on."""
 
     class Cured(Calendar):
         example = {"when": "2024-01-31"}  # noqa: RUF012 -- as the owner writes it
 
         def predict(self, rows: Any) -> Any:
+            assert isinstance(rows, kind)
             return super().predict(pd.DataFrame(rows))
 
-    model_kind = type("Kind", (Cured,), {"frame": frame})
-    assert check(made(model_kind), DATED_ROWS)[1] == ""
+    Cured.predict.__annotations__["rows"] = kind
+    assert check(made(Cured), DATED_ROWS)[1] == ""
 
 
 def test_an_example_that_fails_costs_no_model_either() -> None:
@@ -345,7 +347,7 @@ def checked(model: Path) -> tuple[dict[str, Any], str]:
     """Ask for a model folder. Returns: the answer, and what was logged."""
     folder, scratch = model.parent / "model", model.parent / "scratch"
     scratch.mkdir()
-    (scratch / "rows.csv").write_bytes(ROWS)
+    (scratch / "rows.csv").write_bytes(BODY)
     command = ["-m", "runtime.models.validate", str(folder), str(scratch), "60"]
     done = run(command, model)
     assert done.returncode == 0

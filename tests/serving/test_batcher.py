@@ -29,6 +29,7 @@ class Doubling:
     """Doubles; a call waits for the gate, and fails as a whole for one bad row."""
 
     schema = SCHEMA
+    outputs = ("double",)
 
     def __init__(self, model_dir: Path) -> None:
         self.model_dir = model_dir

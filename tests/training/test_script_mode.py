@@ -90,6 +90,7 @@ def test_folders_channels_and_hosts_are_spelt_as_the_toolkit_spells_them(
         "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data",
         "SM_OUTPUT_INTERMEDIATE_DIR": "/opt/ml/output/intermediate",
         "SM_CHANNELS": '["my-test.1","training"]',
+        "SM_CHANNEL_TRAIN": "/opt/ml/input/data/training",
         "SM_CHANNEL_TRAINING": "/opt/ml/input/data/training",
         "SM_CHANNEL_MY-TEST.1": "/opt/ml/input/data/my-test.1",
         "SM_HPS": "{}",
@@ -108,6 +109,26 @@ def test_folders_channels_and_hosts_are_spelt_as_the_toolkit_spells_them(
         "SM_NUM_GPUS": "0",
         "SM_LOG_LEVEL": "20",
     }
+
+
+@pytest.mark.parametrize("name", ["train", "training"])
+def test_a_script_finds_its_rows_by_either_name_of_the_channel(
+    base_dir: Path, name: str
+) -> None:
+    """D18, T-19, T-25."""
+    folder = base_dir / "input/data" / name
+    folder.mkdir()
+    given = Environment(base_dir).variables({})
+    assert given["SM_CHANNEL_TRAIN"] == given["SM_CHANNEL_TRAINING"] == str(folder)
+    assert given["SM_CHANNELS"] == f'["{name}"]'
+
+
+def test_two_channels_with_both_names_are_two(base_dir: Path) -> None:
+    for name in ("train", "training"):
+        (base_dir / "input/data" / name).mkdir()
+    given = Environment(base_dir).variables({})
+    assert given["SM_CHANNEL_TRAIN"].endswith("/train")
+    assert given["SM_CHANNEL_TRAINING"].endswith("/training")
 
 
 def test_what_local_mode_leaves_out_is_empty(base_dir: Path) -> None:

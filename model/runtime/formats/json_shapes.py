@@ -16,7 +16,8 @@ from runtime.tabular.table import Layout, Table, sliced
 SHAPES = (
     'send {"instances": [[...], ...]}, a list of rows or of records, {"inputs": ...} '
     'with either or with tensors of the Open Inference Protocol, {"dataframe_split": '
-    '{...}}, {"dataframe_records": [...]}, or what DataFrame.to_json() writes'
+    '{...}}, {"dataframe_records": [...]}, {"column": [...], ...} with a list for each '
+    "column, or what DataFrame.to_json() writes"
 )
 _CONTAINERS = {list, dict}  # what no cell is
 _TENSOR = {"name", "shape", "datatype"}
@@ -42,6 +43,8 @@ def tables(value: Any, layout: Layout) -> Iterator[Table]:
 def _wrapped(value: dict[str, Any], layout: Layout) -> Iterator[Table]:
     if _is_grid(value):
         return _grid(value, layout)
+    if _are_columns(value, layout):
+        return _columns(value)
     for key, (kind, read) in _WRAPPERS.items():
         if isinstance(value.get(key), kind):
             return read(value[key], layout)
@@ -72,6 +75,10 @@ def _record(value: dict[str, Any], layout: Layout) -> Iterator[Table]:
         if isinstance(row, dict) and row.keys().isdisjoint(layout.names):
             message = f"missing: {', '.join(layout.names)}; {SHAPES}"
             raise BadInput(message, row=1, column=layout.names[0])
+    for name in layout.names:
+        if type(value.get(name)) in _CONTAINERS and name not in _ROW:
+            message = f"is no plain value, as cells of a record are; {SHAPES}"
+            raise BadInput(message, row=1, column=name)
     return _listed([value], layout)
 
 
@@ -96,7 +103,36 @@ def _bare_values(values: list[Any], layout: Layout) -> Iterator[Table]:
     )
 
 
-# --- DataFrame.to_json() -------------------------------------------------------------
+# --- DataFrame.to_json(), and to_dict("list") ----------------------------------------
+
+
+def _are_columns(value: dict[str, Any], layout: Layout) -> bool:
+    """Say whether each value is a list of cells, under the name of a column.
+
+    A single list may also be one row, as in `{"features": [...]}`.
+    """
+    if not all(type(some) is list for some in value.values()):
+        return False
+    if any(type(some[0]) in _CONTAINERS for some in value.values() if some):
+        return False
+    found = [name in value for name in layout.names]
+    if found and all(found):
+        return True
+    is_other = not value.keys().isdisjoint(_ROW | _WRAPPERS.keys() | {"columns"})
+    return (any(found) or not found) and not is_other
+
+
+def _columns(value: dict[str, list[Any]]) -> Iterator[Table]:
+    """Read a list for each column. Raises: BadInput."""
+    lengths = {name: len(cells) for name, cells in value.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        message = f"the columns differ in length: {told}"
+        raise BadInput(message)
+    if not any(lengths.values()):
+        message = f"no rows: {SHAPES}"
+        raise BadInput(message)
+    return sliced([list(row) for row in zip(*value.values(), strict=True)], list(value))
 
 
 def _split(value: dict[str, Any], layout: Layout) -> Iterator[Table]:  # noqa: ARG001

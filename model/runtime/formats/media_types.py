@@ -1,8 +1,20 @@
 """What the headers of a request say: media types (H-21, H-22), and outputs (H-19)."""
 
+from contextlib import suppress
 from functools import lru_cache
+from typing import NamedTuple
 
 from runtime.errors import NotAcceptable, UnsupportedType
+
+_UTF_8 = ("utf-8", "utf8")
+
+
+class _Range(NamedTuple):
+    """A part of an Accept header; the charset is None where it has none."""
+
+    name: str
+    q: float
+    charset: str | None
 
 
 @lru_cache(maxsize=64)  # clients send few different ones
@@ -10,14 +22,30 @@ def choose(header: str, default: str, offered: tuple[str, ...]) -> str:
     """Choose one of the offered media types; of those named alike the default wins.
 
     So a client that lists CSV and JSON gets JSON: pandas' deserializer would take the
-    first line of CSV for a header (F-15). Raises: NotAcceptable.
+    first line of CSV for a header (F-15). Text is UTF-8: a client that asks for it by
+    `text/csv; charset=utf-8` is told so, others get the bare type (F-16); a text in
+    another charset is none that we have (RFC 9110, 12.5.1). Raises: NotAcceptable.
     """
-    wanted = _ranges(header) or [("*/*", 1.0)]
+    wanted = _ranges(header) or [_Range("*/*", 1.0, None)]
     best = max((default, *offered), key=lambda name: _weight(name, wanted, default))
-    if not _weight(best, wanted, default)[0]:
-        message = f"cannot write {header!r}: accept {' or '.join(offered)}"
+    q, *_, place = _weight(best, wanted, default)
+    if not q:
+        message = f"cannot write {header!r}: accept {' or '.join(offered)}, in UTF-8"
         raise NotAcceptable(message)
-    return best
+    is_told = _is_text(best) and wanted[-place].charset
+    return f"{best}; charset=utf-8" if is_told else best
+
+
+def choose_any(header: str, default: str, offered: tuple[str, ...]) -> str:
+    """Choose as `choose` does, also among types that the header alone names.
+
+    So it is for an owner's `encode`, which may write any type: it never has to read a
+    header. What we could not choose is the default, and for the owner to refuse.
+    """
+    named = (wish.name for wish in _ranges(header) if "*" not in wish.name)
+    with suppress(NotAcceptable):
+        return choose(header, default, (*named, *offered))
+    return default
 
 
 @lru_cache(maxsize=64)
@@ -29,12 +57,10 @@ def media_type(header: str) -> str:
 @lru_cache(maxsize=64)
 def refuse_charset(content_type: str) -> None:
     """Refuse text that is declared to be no UTF-8. Raises: UnsupportedType."""
-    for parameter in content_type.lower().split(";")[1:]:
-        key, _, value = parameter.partition("=")
-        charset = value.strip().strip('"')
-        if key.strip() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
-            message = f"cannot read the charset {charset!r}: send UTF-8"
-            raise UnsupportedType(message)
+    charset = _charset(content_type)
+    if charset is not None and charset not in (*_UTF_8, "us-ascii"):
+        message = f"cannot read the charset {charset!r}: send UTF-8"
+        raise UnsupportedType(message)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -56,14 +82,28 @@ def outputs(attributes: str) -> tuple[str, ...]:
     return ()
 
 
-def _ranges(header: str) -> list[tuple[str, float]]:
+def _charset(header: str) -> str | None:
+    """Give the charset that a media type declares, in lower case."""
+    for parameter in header.lower().split(";")[1:]:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "charset":
+            return value.strip().strip('"')
+    return None
+
+
+def _is_text(name: str) -> bool:
+    """Say whether a type has a charset at all: JSON has none (RFC 8259)."""
+    return name.startswith("text/")
+
+
+def _ranges(header: str) -> list[_Range]:
     """Split a header into media ranges and their weights."""
     found = []
     for part in header.split(","):
         if name := media_type(part):
             _, _, q = part.lower().replace(" ", "").partition(";q=")
             name = "*/*" if name == "*" else name
-            found.append((name, _number(q.partition(";")[0])))
+            found.append(_Range(name, _number(q.partition(";")[0]), _charset(part)))
     return found
 
 
@@ -75,12 +115,13 @@ def _number(q: str) -> float:
 
 
 def _weight(
-    name: str, wanted: list[tuple[str, float]], default: str
+    name: str, wanted: list[_Range], default: str
 ) -> tuple[float, int, bool, int]:
     """Weigh a type by the most exact range that names it; earlier ones break ties."""
     kind = name.partition("/")[0]
     for vagueness, pattern in enumerate((name, f"{kind}/*", "*/*")):
-        for place, (wish, q) in enumerate(wanted):
-            if wish == pattern:
+        for place, (wish, q, charset) in enumerate(wanted):
+            readable = charset in (None, *_UTF_8) or not _is_text(name)
+            if wish == pattern and readable:
                 return q, -vagueness, name == default, -place
     return 0.0, 0, False, 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from runtime.errors import BadInput
 from runtime.tabular.columns import Column
+from runtime.tabular.rows import Rows
 
 MATRIX = "X"  # name of the one input of a model of numbers
 MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category
@@ -64,6 +65,8 @@ class Onnx:
         return found[:, 0] if found.shape[1:] == (1,) else found
 
     def _run(self, rows: Mapping[Any, Any], *outputs: int) -> Any:
+        if isinstance(rows, Rows):
+            rows = rows.as_read([*self._numbers.values(), *self._texts.values()])
         columns = [rows[name] for name in self._numbers.values()]
         numbers = single(columns) if self._beyond else np.array(columns, "float32")
         if self._matrix:

@@ -10,7 +10,7 @@ from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
 from runtime.models.owner import Owner, Predictor, construct
 from runtime.tabular.rows import Rows
-from runtime.tabular.schema import Schema
+from runtime.tabular.schema import Schema, found_in
 from runtime.tabular.table import Outputs, Table
 
 log = logging.getLogger("serve")
@@ -57,10 +57,10 @@ class ServedModel:
     ) -> None:
         """Serve a predictor; `columns` are those of model.json.
 
-        `preferred` names the engine that answers where both can. `outputs` are those
-        that are answered where a request names none; `closed` refuses categories that
-        `fit` has not seen. `cold` says why the model's warm-up row may fail: at the end
-        of its job it did, and rows of the data did not.
+        `preferred` names the engine that answers where both can. `outputs` take the
+        place of the owner's own; `closed` refuses categories that `fit` has not seen.
+        `cold` says why the model's warm-up row may fail: at the end of its job it did,
+        and rows of the data did not.
         """
         self.owner = owner = Owner(predictor)
         self.outputs = outputs
@@ -70,8 +70,6 @@ class ServedModel:
         self._cold = cold
         self._preferred = preferred
         self._typed = schema is not None and schema.typed
-        # Where types are unknown, pandas finds them.
-        self._makes_frames = owner.wants_frame or not self._typed
         # Whether a body may be predicted in slices: no row knows of another, and it is
         # not the owner who writes the answer to all of them.
         self.divisible = owner.batchable and self._typed and owner.encode is None
@@ -149,11 +147,14 @@ class ServedModel:
         Columns that it does not name have the schema's own examples.
         """
         records = [example] if isinstance(example, dict) else example
+        if hasattr(records, "to_dict") and not self.owner.wants_frame:
+            records = records.to_dict("records")
         named = isinstance(records, list) and all(isinstance(r, dict) for r in records)
         if named and self.schema is not None and self._typed:
             return self.schema.read(Table([self._filled(r) for r in records]))
-        if self.schema is not None and not self._makes_frames:
-            return self.schema.read(Table(records))
+        if not self.owner.wants_frame:
+            table = Table(records)
+            return (self.schema or found_in(table)).read(table)
         import pandas as pd  # noqa: PLC0415 -- a third of a second
 
         return pd.DataFrame(records)
@@ -166,7 +167,7 @@ class ServedModel:
 
     def ask_owner(self, rows: Any) -> Any:
         """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""
-        if self._makes_frames and isinstance(rows, Rows):
+        if self.owner.wants_frame and isinstance(rows, Rows):
             rows = rows.frame()
         return self.owner.predict(rows)
 
@@ -183,7 +184,8 @@ class ServedModel:
                 if len(values) != n_rows:
                     message = f"{len(values)} answers to {n_rows} rows, in {name!r}"
                     raise ValueError(message)
-            return Prediction(answer, named=named, default=self.outputs)
+            default = self.outputs or _chosen(self.owner.outputs, answer)
+            return Prediction(answer, named=named, default=default)
 
 
 class Prediction:
@@ -192,16 +194,16 @@ class Prediction:
     def __init__(
         self, answer: dict[str, Any], *, named: bool, default: tuple[str, ...] = ()
     ) -> None:
-        """Take the outputs; `default` are those that are given if none are wanted."""
+        """Take the outputs; `default` are given if none are wanted, of none all."""
         self._answer, self._named, self._default = answer, named, default
         self._plain: dict[str, list[Any]] = {}
 
     def outputs(self, wanted: tuple[str, ...] = (), rows: slice = ALL) -> Outputs:
-        """Give the outputs that are wanted: `*` for all, without a name the first.
+        """Give the outputs that are wanted, `*` for all.
 
         Raises: BadInput for an output that there is not; PredictionFailed.
         """
-        wanted = wanted or self._default or tuple(self._answer)[:1]
+        wanted = wanted or self._default or EVERY
         wanted = tuple(self._answer) if wanted == EVERY else wanted
         if absent := [name for name in wanted if name not in self._answer]:
             message = f"no output {absent[0]!r}: there are {', '.join(self._answer)}"
@@ -259,6 +261,19 @@ def _by_output(answer: Any) -> tuple[dict[str, Any], bool]:
             raise ValueError(message)
         return {str(name): answer[name] for name in answer}, True
     return {"prediction": answer}, False
+
+
+def _chosen(names: tuple[str, ...], answer: dict[str, Any]) -> tuple[str, ...]:
+    """Give the owner's choice of several outputs. Raises: ValueError."""
+    if len(answer) == 1:
+        return ()
+    if absent := [name for name in names if name not in answer]:
+        message = (
+            f"Predictor has outputs = {names}, and predict gives no {absent[0]!r}: "
+            f"there are {', '.join(answer)}"
+        )
+        raise ValueError(message)
+    return names
 
 
 def _plain(values: Any) -> list[Any]:

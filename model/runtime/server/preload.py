@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runtime.errors import ThreadsLeft
 from runtime.models import engine
-from runtime.models.owner import Predictor
+from runtime.models.owner import Predictor, wants_frame
 
 _TASKS = Path("/proc/self/task")
 
@@ -25,7 +25,7 @@ def import_first(kind: type[Predictor], model_dir: Path, preferred: str) -> None
     fast = not engine.hindrance(model_dir, None, preferred)
     if fast:
         import_module("onnxruntime")
-    if getattr(kind, "frame", True) or not fast:
+    if wants_frame(kind) or not fast:
         import_module("pandas")
 
 

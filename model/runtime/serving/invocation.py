@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 
 from runtime import formats
 from runtime.errors import BadInput, CallerLeft, UnsupportedType
-from runtime.formats.media_types import choose, media_type, outputs
+from runtime.formats.media_types import choose, choose_any, media_type, outputs
 from runtime.models.served import ServedModel, count, owners_code
 from runtime.observability.logs import RequestRecord
 from runtime.serving import bad_records
@@ -26,7 +26,7 @@ from runtime.tabular.table import Layout, Outputs, Table, joined
 T = TypeVar("T")
 SMALL = 2**14  # bytes that are read in the event loop, in about a millisecond
 # The formats of which a small body is a small number of rows.
-_SMALL_TYPES = ("", formats.CSV, formats.JSON, formats.JSONLINES)
+_SMALL_TYPES = (formats.CSV, formats.JSON, formats.JSONLINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class _Invocation:
         self._body, self._headers, self._record = body, headers, record
         self._has_left = has_left
         self._wanted = outputs(headers.attributes)
-        self._kind = media_type(headers.content_type)
+        self._kind = media_type(headers.content_type) or formats.CSV  # H-58
         self._is_small = (
             self._model.joinable
             and record.bytes <= SMALL
@@ -131,8 +131,12 @@ class _Invocation:
         with owners_code:
             answer = self._model.ask_owner(following.rows)
             self._lap("predict")
-            accept = self._headers.accept or self._policy.default_accept
-            content, kind = owner.encode(answer, accept)
+            default = self._policy.default_accept
+            accepted = choose_any(self._headers.accept, default, formats.WRITTEN)
+            found = owner.encode(answer, media_type(accepted))
+            content, kind = found if isinstance(found, tuple) else (found, accepted)
+            content = content.encode() if isinstance(content, str) else content
+            content = bytes(memoryview(content))  # which only bytes have
         self._lap("encode")
         return content, kind
 
@@ -161,7 +165,7 @@ class _Invocation:
         """Read the next slice, which may be none, and write the answer to this one."""
         self._lap("queue")
         following = self._next()
-        self._encoder = self._encoder or formats.encoder(accepted)
+        self._encoder = self._encoder or formats.encoder(media_type(accepted))
         self._content.append(self._encoder.send(found))
         if following is None:
             self._content.append(self._encoder.send(None))
@@ -217,6 +221,9 @@ class _Invocation:
         with owners_code:
             rows = self._model.owner.decode(self._body.read(), self._kind)
             self._record.rows = count(rows)
+        if not self._record.rows:
+            message = "there is no row in the body: send at least one"
+            raise BadInput(message)
         return _Slice(rows, self._record.rows)
 
     @property

@@ -1,7 +1,7 @@
 """DataFrames of X: what a schema learns of one, and one made of the values of rows.
 
-All that serving asks of pandas is here, so that a server without a DataFrame (`frame =
-False` in the Predictor) never imports it: that takes a third of a second.
+All that serving asks of pandas is here, so that a server without a DataFrame (`rows:
+Rows` in the Predictor) never imports it: that takes a third of a second.
 """
 
 from collections.abc import Iterable, Mapping

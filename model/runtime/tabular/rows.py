@@ -1,8 +1,12 @@
 """Rows on their way from a request to the model, column by column."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.tabular.columns import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,32 +15,79 @@ if TYPE_CHECKING:
 
 
 class Rows(dict[str | int, Any]):
-    """A batch of rows: `rows["age"]` are `(n_rows,)` numbers or texts, NaN for missing.
+    """A batch of rows: `rows["age"]` is an array, `(n_rows,)`, and NaN where missing.
 
-    A column is a list; where rows are many it may be an array: int64, float64, objects.
-    The columns are in the order of `fit`, `n_rows` counts rows, and `frame()` gives the
-    DataFrame that a Predictor gets which does not say `frame = False`.
+    Numbers are int64 or float64, texts are objects. Columns are in the order of `fit`,
+    `n_rows` counts rows, and `frame()` gives them as a DataFrame.
+
+    A short column is an array from the moment on at which somebody asks for it: ONNX
+    Runtime makes one of all of them, and has no use for an array of each.
     """
 
     def __init__(self, schema: "Schema", columns: Sequence[Any]) -> None:
-        """Take the typed columns of some rows, in the order of the schema's."""
+        """Take the columns of some rows, lists or arrays, in the schema's order."""
         super().__init__(zip(schema.places, columns, strict=True))
         self.schema = schema
         self.n_rows = len(columns[0])
         self.ignored = 0  # columns that a body named and the schema does not
 
+    def __getitem__(self, name: str | int) -> Any:
+        """Give a column. Raises: KeyError."""
+        values = super().__getitem__(name)
+        if isinstance(values, list):
+            values = self[name] = self._array(name, values)
+        return values
+
+    def __iter__(self) -> Iterator[str | int]:
+        """Go through the names; without this, `dict(rows)` would not ask for arrays."""
+        return super().__iter__()
+
+    def get(self, name: str | int, default: Any = None) -> Any:
+        """Give a column, or the default."""
+        return dict(self).get(name, default)
+
+    def values(self) -> Any:
+        """Give the columns."""
+        return dict(self).values()
+
+    def items(self) -> Any:
+        """Give the names with their columns."""
+        return dict(self).items()
+
+    def as_read(self, names: Iterable[str | int]) -> dict[str | int, Any]:
+        """Give columns as they lie here, lists or arrays. Raises: KeyError."""
+        get = dict.__getitem__
+        return {name: get(self, name) for name in names}
+
     @classmethod
     def concat(cls, batches: Sequence["Rows"]) -> "Rows":
         """Put batches of one schema, at least one, behind one another."""
-        pairs = zip(*(batch.values() for batch in batches), strict=True)
-        return cls(batches[0].schema, [list(chain(*columns)) for columns in pairs])
+        schema = batches[0].schema
+        columns = (batch.as_read(schema.places).values() for batch in batches)
+        return cls(schema, [_joined(pieces) for pieces in zip(*columns, strict=True)])
 
     def row(self, number: int) -> "Rows":
         """Give one row alone; the first is 0."""
-        return Rows(self.schema, [[column[number]] for column in self.values()])
+        columns = self.as_read(self.schema.places).values()
+        return Rows(self.schema, [[column[number]] for column in columns])
 
     def frame(self) -> "pd.DataFrame":
         """Give the rows as they were in `fit`, `(n_rows, n_features)`."""
         from runtime.tabular import dataframes  # noqa: PLC0415 -- and pandas with it
 
-        return dataframes.frame(self.schema.columns, self.values())
+        columns = self.as_read(self.schema.places).values()
+        return dataframes.frame(self.schema.columns, columns)
+
+    def _array(self, name: str | int, values: list[Any]) -> Any:
+        column = self.schema.columns[self.schema.places[name]]
+        if column.dtype == "any":
+            from runtime.tabular import dataframes  # noqa: PLC0415 -- it finds types
+
+            return np.asarray(dataframes.array(column, values))
+        return np.array(values, dtype=object if column.is_text else None)
+
+
+def _joined(columns: Sequence[Any]) -> Any:
+    if all(isinstance(column, np.ndarray) for column in columns):
+        return np.concatenate(columns)
+    return list(chain.from_iterable(map(listed, columns)))

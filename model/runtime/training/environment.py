@@ -93,6 +93,8 @@ class Environment:
     def variables(self, hyperparameters: Mapping[str, Any]) -> dict[str, str]:
         """Give the variables of the training toolkit, spelt as it does (T-25)."""
         folders = {name: self.base_dir / "input/data" / name for name in self.channels}
+        # A script asks for one of two habits, whichever name the channel has.
+        aliases = {_ALIASES[n]: folders[n] for n in _ALIASES.keys() & folders.keys()}
         values = {
             "MODEL_DIR": self.model_dir,
             "INPUT_DIR": self.base_dir / "input",
@@ -101,7 +103,7 @@ class Environment:
             "OUTPUT_DATA_DIR": self.output_data_dir,
             "OUTPUT_INTERMEDIATE_DIR": self.base_dir / "output/intermediate",
             "CHANNELS": sorted(folders),
-            **{f"CHANNEL_{name.upper()}": path for name, path in folders.items()},
+            **{f"CHANNEL_{n.upper()}": path for n, path in (aliases | folders).items()},
             "HPS": hyperparameters,
             **{f"HP_{name.upper()}": value for name, value in hyperparameters.items()},
             "USER_ARGS": arguments(hyperparameters),
