@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
+from runtime.models.fitted_columns import fitted_columns, refuse_text
 from runtime.models.owner import Owner, Predictor, construct
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
@@ -166,9 +167,14 @@ class ServedModel:
 
     def ask_owner(self, rows: Any) -> Any:
         """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""
-        if self._makes_frames and isinstance(rows, Rows):
-            rows = rows.frame()
-        return self.owner.predict(rows)
+        given = rows.frame() if self._makes_frames and isinstance(rows, Rows) else rows
+        if self._typed or given is rows:
+            return self.owner.predict(given)
+        try:
+            return self.owner.predict(given)
+        except Exception as exc:
+            refuse_text(rows, exc)
+            raise
 
     def predict(self, rows: Any) -> "Prediction":
         """Predict rows, as `ask_owner` takes them.
@@ -238,17 +244,14 @@ def _compare_versions(
 
 
 def _schema(owner: Owner, columns: list[dict[str, Any]] | None) -> Schema | None:
-    """Find the schema: the owner's word, model.json, or the estimator's own names."""
+    """Find the schema: the owner's word, model.json, or what the estimator knows."""
     if owner.has_schema:
         given: Schema | None = owner.schema
         return given
     if columns is not None:
         return Schema.from_json(columns)
-    if (names := getattr(owner.estimator, "feature_names_in_", None)) is not None:
-        return Schema.of_names(map(str, names))
-    if (width := getattr(owner.estimator, "n_features_in_", None)) is not None:
-        return Schema.of_names(range(width))
-    return None
+    found = fitted_columns(owner.estimator)
+    return None if found is None else Schema(found)
 
 
 def _by_output(answer: Any) -> tuple[dict[str, Any], bool]:
