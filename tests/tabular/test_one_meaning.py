@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from harness import table_of
 from runtime.errors import BadInput, ClientError
-from runtime.formats import CSV, JSON, NPY, PARQUET, Layout
+from runtime.formats import CSV, JSON, NPY, PARQUET
 from runtime.tabular.dataframes import MAX_CATEGORIES, check
 from runtime.tabular.schema import Schema
 
@@ -223,21 +223,6 @@ def test_true_is_refused_where_no_text_says_how_it_is_spelt(values: Any) -> None
 def test_in_plain_text_a_document_is_as_it_was_sent() -> None:
     schema = learned([str(n) for n in range(200)], "str").literal()
     assert schema.frame(table_of(b"1.0\n", CSV))["a"].tolist() == ["1.0"]
-
-
-@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ns"), pa.date32()])
-def test_a_time_of_parquet_is_a_date_or_refused(kind: Any) -> None:
-    """A4b, B9: it is no text, which could be spelt in many ways."""
-    file = io.BytesIO()
-    parquet.write_table(pa.table({"a": pa.array([0], kind)}), file)
-    dates = learned(pd.to_datetime(["2026-01-01"]))
-    for schema in (dates, learned(["1970-01-01"], "str"), learned([1.5])):
-        table = table_of(file.getvalue(), PARQUET, Layout(1, names=["a"]))
-        if schema is dates:
-            assert schema.frame(table)["a"].tolist() == [pd.Timestamp(0)]
-            continue
-        with pytest.raises(BadInput, match=r"row 1, column 'a': expected .* the time"):
-            schema.frame(table)
 
 
 @pytest.mark.parametrize("sent", ONE, ids=str)

@@ -6,8 +6,7 @@ scikit-learn takes numbers. What knows nothing, as an own transformer, leaves it
 columns "any": there each cell is what it is by itself.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -25,10 +24,6 @@ _WITHIN = ("_estimator", "best_estimator_", "estimator_", "regressor_")  # one, 
 _PARTS = {"estimator", "estimators", "regressor", "transformer_list", "transformers"}
 # Whose input may be of any kind, whatever scikit-learn says of it.
 _OPEN = {"FunctionTransformer", "DummyClassifier", "DummyRegressor"}
-# What numpy, scikit-learn, XGBoost and LightGBM say of text where they want numbers.
-_TEXT_REFUSED = re.compile(
-    "could not convert string to float|dtypes (for data )?must be int|unknown categor"
-)
 
 
 def fitted_columns(estimator: Any) -> tuple[Column, ...] | None:
@@ -50,11 +45,9 @@ def fitted_columns(estimator: Any) -> tuple[Column, ...] | None:
 
 def _known(part: Any, places: Sequence[int]) -> Iterator[tuple[int, Column]]:
     """Say what a part of an estimator knows of the columns at `places`, its input."""
-    within = [
-        vars(part)[name] for name in _WITHIN if name in getattr(part, "__dict__", ())
-    ]
-    if within:
-        yield from _known(within[0], places)
+    if within := _within(part):
+        for estimator in within:
+            yield from _known(estimator, places)
     elif hasattr(part, "steps"):
         yield from _known_to_steps([step for _, step in part.steps], places)
     elif hasattr(part, "transformers_"):
@@ -63,10 +56,24 @@ def _known(part: Any, places: Sequence[int]) -> Iterator[tuple[int, Column]]:
             own = part._transformer_to_input_indices.get(name, ())  # noqa: SLF001
             yield from _known(transformer, [places[place] for place in own])
     elif hasattr(part, "categories_"):
-        yield from zip(places, map(_of_categories, part.categories_), strict=False)
+        described = (
+            _of_categories(part, categories) for categories in part.categories_
+        )
+        yield from zip(places, described, strict=False)
     else:
         column = _of_tags(part)
         yield from ((place, column) for place in places if column is not _ANY)
+
+
+def _within(part: Any) -> list[Any]:
+    """Give the fitted estimators that see all columns as a part of one sees them."""
+    has = getattr(part, "__dict__", {})
+    for name in _WITHIN:
+        if name in has:
+            return [has[name]]
+    if "calibrated_classifiers_" in has:
+        return [has["calibrated_classifiers_"][0].estimator]
+    return has["estimators_"] if "estimators" in has else []  # of Voting, Stacking
 
 
 def _known_to_steps(
@@ -83,14 +90,24 @@ def _known_to_steps(
             return
 
 
-def _of_categories(categories: Any) -> Column:
-    """Describe a column by the categories that an encoder has learned, an array."""
-    if categories.dtype.kind not in "OU":
-        return Column("", _KINDS.get(categories.dtype.kind, "any"))
+def _of_categories(encoder: Any, categories: Any) -> Column:
+    """Describe a column by the categories that an encoder has learned, an array.
+
+    What an encoder refuses, as it does by default, the column refuses before it.
+    """
     values = categories.tolist()
     known = [v for v in values if v is not None and v == v]  # noqa: PLR0124
+    column = _of_values(known, categories.dtype, has_none=None in values)
+    if column.is_unknown or getattr(encoder, "handle_unknown", "") != "error":
+        return column
+    required = len(known) == len(values)
+    return replace(column, categories=(*known,), closed=True, required=required)
+
+
+def _of_values(known: list[Any], dtype: Any, *, has_none: bool) -> Column:
     kinds = {*map(type, known)}
-    has_none = None in values
+    if dtype.kind not in "OU":
+        return Column("", _KINDS.get(dtype.kind, "any"))
     if kinds == {str}:
         numbers = spelling_of_numbers(known)
         dtype = "object" if has_none else "str"
@@ -121,21 +138,36 @@ def _of_tags(part: Any) -> Column:
     return _NUMBER if tags.two_d_array and not tags.categorical else _ANY
 
 
-def refuse_text(rows: Rows, exc: Exception) -> None:
-    """Raise BadInput where a model fails on text in a column of unknown type."""
-    if not isinstance(exc, ValueError | TypeError) or not _TEXT_REFUSED.search(
-        str(exc)
-    ):
-        return
-    texts = [
-        (value, row, column.name)
+def refuse_text(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> None:
+    """Raise BadInput where a model that failed fails for text, and takes numbers.
+
+    That is asked of columns of unknown type alone, with a number for each text.
+    """
+    texts = {
+        column.name: [
+            (row, v) for row, v in enumerate(rows[column.name]) if isinstance(v, str)
+        ]
         for column in rows.schema.columns
         if column.is_unknown
-        for row, value in enumerate(rows[column.name], 1)
-        if isinstance(value, str)
+    }
+    texts = {name: found for name, found in texts.items() if found}
+    if not texts:
+        return
+    numbers = [
+        [0.0 if isinstance(v, str) else v for v in values] if name in texts else values
+        for name, values in rows.items()
     ]
-    named = [found for found in texts if repr(found[0]) in str(exc)]
-    if texts:
-        text, row, name = (named or texts)[0]
-        message = f"the model takes no such text: expected a number, got {text[:50]!r}"
-        raise BadInput(message, row, name) from exc
+    try:
+        predict(Rows(rows.schema, numbers))
+    except Exception:  # noqa: BLE001 -- the owner's: something else is wrong too
+        return
+    named = [(n, r, t) for n, found in texts.items() for r, t in found]
+    told = [found for found in named if repr(found[2]) in str(exc)]
+    if len(texts) > 1 and not told:
+        message = (
+            f"the model takes no text in {', '.join(map(str, texts))}, or not in all"
+        )
+        raise BadInput(message) from exc
+    name, row, text = (told or named)[0]
+    message = f"the model takes no such text: expected a number, got {text[:50]!r}"
+    raise BadInput(message, row + 1, name) from exc

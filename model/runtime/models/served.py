@@ -96,7 +96,7 @@ class ServedModel:
         description = artifact.describe(model_dir)
         _compare_versions(model_dir, description or {}, version_check)
         if description is None:
-            log.info("no model.json: no check of types or versions, no warm-up row")
+            log.info("no model.json: types are the estimator's, no warm-up row")
         with engine.preferring(preferred):
             predictor = construct(kind, model_dir)
         try:
@@ -167,13 +167,17 @@ class ServedModel:
 
     def ask_owner(self, rows: Any) -> Any:
         """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""
-        given = rows.frame() if self._makes_frames and isinstance(rows, Rows) else rows
-        if self._typed or given is rows:
-            return self.owner.predict(given)
+        if self._makes_frames and isinstance(rows, Rows):
+            return self._ask_with_frame(rows)
+        return self.owner.predict(rows)
+
+    def _ask_with_frame(self, rows: Rows) -> Any:
+        """Give what the owner makes of a frame; text that it refuses is BadInput."""
         try:
-            return self.owner.predict(given)
+            return self.owner.predict(rows.frame())
         except Exception as exc:
-            refuse_text(rows, exc)
+            if not self._typed and not isinstance(exc, RequestError):
+                refuse_text(rows, lambda other: self.owner.predict(other.frame()), exc)
             raise
 
     def predict(self, rows: Any) -> "Prediction":

@@ -19,6 +19,7 @@ from runtime.errors import BadInput, Problem
 from runtime.tabular import cells
 from runtime.tabular.cells import NA_VALUES, NaValues
 
+_SHOWN = 20  # categories in a message
 MANY = 1000  # cells of a list for which an array pays
 # How a column of text spells its numbers: whole ones as 1, as 1.0, or all in ways of
 # their own, as 01 and 1.50 are.
@@ -119,7 +120,9 @@ class Column:
             raise ValueError(cells.expected("a value, which the model needs", cell))
         allowed = self._allowed
         if allowed is not None and not missing and value not in allowed:
-            what = f"one of {', '.join(map(str, self.categories))}"
+            shown = ", ".join(map(str, self.categories[:_SHOWN]))
+            more = ", …" if len(self.categories) > _SHOWN else ""
+            what = f"one of {shown}{more}"
             raise ValueError(cells.expected(what, cell))
         return value
 
@@ -139,7 +142,7 @@ class Column:
         if not isinstance(cell, int | float):
             return cell
         text = repr(float(cell)) if self.numbers == POINT_ZERO else cells.digits(cell)
-        if self.numbers == OWN and text not in self.categories:
+        if self.numbers == OWN and text not in self._known:
             what = "text in quotes, as numbers are spelt in ways of their own here"
             raise ValueError(cells.expected(what, cell))
         return text
@@ -149,7 +152,7 @@ class Column:
         other = self._other_spelling
         if other is None or not isinstance(text, str) or not other.fullmatch(text):
             return False
-        return text not in self.categories
+        return text not in self._known
 
     @cached_property
     def _flags(self) -> dict[str, str]:
@@ -181,6 +184,10 @@ class Column:
         return not self.required or bool((values == values).all())  # noqa: PLR0124
 
     @cached_property
+    def _known(self) -> frozenset[Any]:
+        return frozenset(self.categories)
+
+    @cached_property
     def _na(self) -> NaValues:
         return NA_VALUES if self.na_values is None else frozenset(self.na_values)
 
@@ -189,7 +196,7 @@ class Column:
         """The only values of a category, or of a closed column."""
         is_category = self.dtype.startswith("category")
         is_closed = is_category or (self.closed and self.categories)
-        return frozenset(self.categories) if is_closed else None
+        return self._known if is_closed else None
 
     @cached_property
     def _read_one(self) -> Any:

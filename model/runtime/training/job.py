@@ -117,8 +117,8 @@ class Job(Environment, Generic[Declared]):
         (X, y) or X alone: the page measures it too, or describes it. Raises:
         ClientError, also for a column that is missing.
         """
-        self.check_columns(X)
         X = _as_fitted(model, X)
+        self.check_columns(X)
         with self._step("evaluate"):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
