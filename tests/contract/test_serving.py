@@ -1,6 +1,7 @@
 """SageMaker's hosting contract against a real gunicorn (contract.md, part 2)."""
 
 import gzip
+import io
 import os
 import signal
 import socket
@@ -14,7 +15,10 @@ import httpx
 import joblib
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from harness import (
     ECHO,
@@ -366,6 +370,48 @@ def test_somebodys_pickle_without_a_description_is_served(
         answer = server.ready().invoke(by_name, "application/json")
         assert answer.json()["predictions"] == pytest.approx([20])
         assert "no model.json" in server.log()
+
+
+def test_a_cell_means_the_same_alone_and_in_company_without_a_description(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """A2, A2b, H-25: text of numbers stays text, and text in their place is a 400."""
+    codes = pd.DataFrame({"code": ["40", "41", "X", None], "n": [1.0, 2, 3, 4]})
+    encoder = make_column_transformer(
+        (OneHotEncoder(), ["code"]), (StandardScaler(), ["n"])
+    )
+    model = make_pipeline(encoder, LinearRegression()).fit(codes, codes["n"])
+    joblib.dump(model, base_dir / "model/model.joblib")
+    with Server(copy_program(tmp_path / "program", ESTIMATOR), base_dir) as server:
+        server.ready()
+        for body in ("40,1", "40,1\nX,3", "40,1\n,4\n41,2"):
+            answer = server.invoke(body)
+            assert answer.json()["predictions"][0] == pytest.approx(1)
+        for rows in ('[["40", 1]]', "[[40, 1]]", '[["40", 1], [null, 4]]'):
+            answer = server.invoke(rows, "application/json")
+            assert answer.json()["predictions"][0] == pytest.approx(1)
+        assert server.invoke(",4").json()["predictions"] == pytest.approx([4])
+        for body, words in (
+            ("40,X", "row 1, column 'n': expected a number"),
+            ("40,1\n40,X", "row 2, column 'n': expected a number"),
+            ("7,1", "row 1, column 'code': expected one of 40, 41, X"),
+        ):
+            answer = server.invoke(body)
+            assert answer.status_code == 400
+            assert words in answer.json()["message"]
+
+
+def test_an_unused_column_of_parquet_is_left_alone(server: Server) -> None:
+    """B9, F-08, H-25."""
+    file = io.BytesIO()
+    ROWS.assign(when=pd.Timestamp(0), tags=pd.Series([["a"]] * 4)).to_parquet(file)
+    answer = server.invoke(file.getvalue(), "application/x-parquet")
+    assert answer.json()["predictions"] == pytest.approx([10, 20, 30, 40])
+    file = io.BytesIO()
+    ROWS.assign(age=pd.Timestamp(0)).to_parquet(file)
+    answer = server.invoke(file.getvalue(), "application/x-parquet")
+    assert answer.status_code == 400
+    assert "column 'age'" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("preload", ["true", "false"])

@@ -21,6 +21,8 @@ from runtime import formats
 from runtime.errors import BadInput, NotAcceptable
 from runtime.formats import NPY, PARQUET, Layout, Outputs, Table, joined
 from runtime.tabular import table
+from runtime.tabular.columns import listed
+from runtime.tabular.schema import Schema
 
 NAN = float("nan")
 DTYPES = ["<f8", ">f4", "<f2", "<i8", ">i2", "<u8", "u1", "?", "<U3", ">U3", "S3"]
@@ -345,6 +347,54 @@ def test_a_column_of_another_type_is_named(values: Any) -> None:
     body = file_of(pa.table({"a": [1], "when": values}))
     with pytest.raises(BadInput, match="column 'when': has the type"):
         decode(body, PARQUET)
+
+
+@pytest.mark.parametrize(
+    "unused",
+    [
+        pa.array([0, 1], pa.timestamp("ns")),
+        pa.array([[1], [2]]),
+        pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64())),
+        pa.array([{"a": 1}, {"a": 2}]),
+        pa.array([b"a", b"b"]),
+        pa.array([1.5, 2.5]),
+    ],
+    ids=lambda value: str(value.type),
+)
+def test_a_column_that_the_model_lacks_is_left_alone(unused: Any) -> None:
+    """B9: as in CSV and JSON; it counts as one that was ignored."""
+    body = file_of(pa.table({"when": unused, "a": [1, 2], "more": unused}))
+    schema = Schema.learn(pd.DataFrame({"a": [1, 2]}))
+    tables = formats.decode(io.BytesIO(body), PARQUET, Layout(1, names=schema.names))
+    rows = schema.read(joined(tables))
+    assert listed(rows["a"]) == [1, 2]
+    assert rows.ignored == 2
+
+
+@pytest.mark.parametrize(
+    "used",
+    [pa.array([[1]]), pa.array([b"a"]), pa.array([0], pa.duration("s"))],
+    ids=str,
+)
+def test_a_column_that_the_model_has_is_named(used: Any) -> None:
+    """B9."""
+    body = file_of(pa.table({"when": used, "a": [1]}))
+    layout = Layout(2, names=["a", "when"])
+    with pytest.raises(BadInput, match="column 'when': has the type"):
+        list(formats.decode(io.BytesIO(body), PARQUET, layout))
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("s"), pa.date32()], ids=str)
+def test_a_time_is_a_date_to_a_model_of_dates_and_named_to_any_other(kind: Any) -> None:
+    """A4b, B9."""
+    body = file_of(pa.table({"when": pa.array([0], kind)}))
+    table = joined(formats.decode(io.BytesIO(body), PARQUET, Layout(1, names=["when"])))
+    dates = Schema.learn(pd.DataFrame({"when": pd.to_datetime(["2026-01-01"])}))
+    assert dates.frame(table)["when"].tolist() == [pd.Timestamp(0)]
+    for other in (["1970-01-01"], [1.5]):
+        schema = Schema.learn(pd.DataFrame({"when": other}))
+        with pytest.raises(BadInput, match=r"column 'when': expected .*, got the time"):
+            schema.read(table)
 
 
 @given(st.integers(1, 10), st.integers(1, 10), st.integers(1, 12))

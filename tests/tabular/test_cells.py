@@ -1,5 +1,6 @@
 import io
 import math
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pandas._libs.parsers import (  # type: ignore[import-not-found]  # compiled
 from runtime.formats import ABSENT
 from runtime.tabular import cells
 
+iso = datetime.fromisoformat
 NUMBERS = (
     st.floats(allow_nan=False, allow_infinity=False).map(repr)
     | st.integers(-(2**64), 2**64).map(str)
@@ -226,10 +228,88 @@ def test_text_stays_as_it_was_sent(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "text"), [(2007, "2007"), (1.5, "1.5"), (-1, "-1"), (2**70, str(2**70))]
+    ("cell", "text"),
+    [(2007, "2007"), (1.5, "1.5"), (-1, "-1"), (2**70, str(2**70)), (1.0, "1")],
 )
 def test_a_json_number_in_a_text_column_is_its_text(cell: Any, text: str) -> None:
     assert cells.string(cell) == text
+
+
+@pytest.mark.parametrize("cell", [True, False])
+def test_true_and_false_have_no_text_of_their_own(cell: Any) -> None:
+    """A3b: is it "true", or "True"? Only categories tell."""
+    with pytest.raises(ValueError, match="expected text, got "):
+        cells.string(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "typed", "untyped"),
+    [
+        ("40", "40", 40),
+        ("40.5", "40.5", 40.5),
+        ("X", "X", "X"),
+        (40, 40, 40),
+        ("true", "true", "true"),
+        (" 40", " 40", 40),
+    ],
+)
+def test_where_nothing_is_known_a_cell_is_what_it_is(
+    cell: Any, typed: Any, untyped: Any
+) -> None:
+    """A2: JSON says what is text; in CSV each cell says it alone."""
+    for read, expected in ((cells.anything, typed), (cells.spelling, untyped)):
+        value = read(cell)
+        assert (value, type(value)) == (expected, type(expected))
+    assert cells.anything(True) is True  # noqa: FBT003 -- a cell
+    for missing in ("", "NA", None):
+        assert math.isnan(cells.anything(missing))
+        assert math.isnan(cells.spelling(missing))
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("2026-01-31", iso("2026-01-31")),
+        (" 2026-01-31 ", iso("2026-01-31")),
+        ("2026-01-31T23:59:58", iso("2026-01-31T23:59:58")),
+        ("2026-01-31 23:59:58.5", iso("2026-01-31T23:59:58.500000")),
+        ("2026-01-31 23:59:58.500000000", iso("2026-01-31T23:59:58.500000")),
+        (iso("2026-01-31"), iso("2026-01-31")),
+    ],
+)
+def test_a_date_is_what_iso_8601_writes(cell: Any, value: datetime) -> None:
+    """A4b."""
+    assert cells.moment(cell) == value
+    assert cells.moment("") is cells.zoned(None) is None
+
+
+@pytest.mark.parametrize("read", [cells.moment, cells.zoned])
+@pytest.mark.parametrize(
+    "cell", ["31.1.2026", "soon", 20260131.5, 1, True, ["2026-01-31"], ABSENT], ids=repr
+)
+def test_nothing_else_is_a_date(cell: Any, read: Any) -> None:
+    with pytest.raises(ValueError, match="expected a date as 2026-01-31"):
+        read(cell)
+
+
+def test_a_time_zone_is_neither_invented_nor_dropped() -> None:
+    at = "2026-01-31T01:00:00"
+    for offset, hour in (("Z", 1), ("+01:00", 0), ("-02:00", 3)):
+        assert cells.zoned(at + offset) == iso(f"2026-01-31T0{hour}:00:00")
+        with pytest.raises(ValueError, match="without a time zone, got"):
+            cells.moment(at + offset)
+    with pytest.raises(ValueError, match="with a time zone, as"):
+        cells.zoned(at)
+
+
+def test_a_date_that_its_column_would_round_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a date as"):
+        cells.moment("2026-01-31T00:00:00.123456789")
+    read: Any = cells.reader("datetime64[ns]")
+    assert read("2026-01-31", cells.NA_VALUES) == iso("2026-01-31")
+    with pytest.raises(ValueError, match="a date from 1678 to 2261"):
+        read("9999-12-31", cells.NA_VALUES)
+    assert cells.moment("9999-12-31") == iso("9999-12-31")
 
 
 @pytest.mark.parametrize("read", [cells.string, cells.anything, cells.boolean])
@@ -247,7 +327,18 @@ def test_a_list_or_an_object_is_never_a_cell(cell: Any, read: Any) -> None:
         *((name, cells.single) for name in ("float32", "Float32")),
         *((name, cells.boolean) for name in ("bool", "boolean")),
         *((name, cells.string) for name in ("str", "string", "object", "category")),
+        *((f"category[{name}]", cells.integer) for name in ("int64", "int8", "Int64")),
+        *((name, cells.boolean) for name in ("object[bool]", "category[bool]")),
+        *((name, cells.string) for name in ("category[object]", "string[pyarrow]")),
+        *(("int64[pyarrow]", cells.integer), ("double[pyarrow]", cells.number)),
+        *(("float[pyarrow]", cells.single), ("bool[pyarrow]", cells.boolean)),
+        *(
+            (name, cells.moment)
+            for name in ("datetime64[us]", "timestamp[us][pyarrow]")
+        ),
+        ("datetime64[us, Europe/Oslo]", cells.zoned),
         ("any", cells.anything),
+        ("spelt", cells.spelling),
     ],
 )
 def test_every_dtype_of_numbers_or_text_has_a_reader(dtype: str, read: Any) -> None:
@@ -259,7 +350,7 @@ def test_every_dtype_of_numbers_or_text_has_a_reader(dtype: str, read: Any) -> N
     [
         str(values.dtype)
         for values in (
-            pd.Series(pd.to_datetime(["2026-01-01"])),
+            pd.Series(pd.arrays.SparseArray([1.5])),
             pd.Series(pd.to_timedelta([1], unit="s")),
             pd.Series(pd.period_range("2026", periods=1, freq="D")),
             pd.Series(pd.interval_range(0, 1)),

@@ -27,17 +27,21 @@ _BYTES = (100, 2**26)  # likewise, once they are uncompressed
 _THRIFT_LIMIT = 2**24  # bytes of a text, items of a list, in what describes the file
 
 
-def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 -- as every format
-    """Read a whole file (F-08); its row groups come one by one."""
+def decode(body: IO[bytes], layout: Layout) -> Iterator[Table]:
+    """Read a whole file (F-08); its row groups come one by one.
+
+    Columns that the model does not have are not read, whatever their types.
+    """
     n_bytes = body.seek(0, io.SEEK_END)
     with _refusing(), _opened(body) as file:
         schema = file.schema_arrow
         names = [n for n in schema.names if not ROW_NUMBERS.fullmatch(n)]
-        _refuse_columns(schema, names)
+        used = [n for n in names if n in set(layout.names)] or names
+        _refuse_columns(schema, names, used, dates=bool(layout.names))
         _refuse_size(file.metadata, n_bytes)
-        types = {name: arrow_type(schema.field(name).type) for name in names}
+        types = {name: arrow_type(schema.field(name).type) for name in used}
     text = [name for name, kind in types.items() if kind == pa.large_string()]
-    return _tables(body, names, text)
+    return _tables(body, names, used, text)
 
 
 def encode() -> Encoder:
@@ -83,13 +87,16 @@ def _refusing() -> Iterator[None]:
         raise BadInput(message) from exc
 
 
-def _refuse_columns(schema: Any, names: list[str]) -> None:
+def _refuse_columns(
+    schema: Any, names: list[str], used: list[str], *, dates: bool
+) -> None:
     if not names or len(set(names)) < len(names):
         message = f"the columns are {', '.join(names)}: each needs a name of its own"
         raise BadInput(message)
-    for name in names:
+    for name in used:
         given = schema.field(name).type
-        if arrow_type(_plain_type(given)) is None:
+        is_read = arrow_type(_plain_type(given)) or (dates and _is_date(given))
+        if not is_read:
             message = f"has the type {given}: write numbers or text"
             raise BadInput(message, column=name)
 
@@ -112,12 +119,16 @@ def _over(number: int, limit: tuple[int, int], n_bytes: int) -> bool:
     return number > limit[0] * n_bytes + limit[1]
 
 
-def _tables(body: IO[bytes], names: list[str], text: list[str]) -> Iterator[Table]:
+def _tables(
+    body: IO[bytes], names: list[str], used: list[str], text: list[str]
+) -> Iterator[Table]:
     """Read batches; each text is stored once, however many rows repeat it."""
     step, first = rows_a_slice(len(names)), 1
     with _refusing(), _opened(body, read_dictionary=text) as file:
-        for batch in file.iter_batches(step, columns=names, use_threads=False):
-            columns = [_cells(batch.column(name)) for name in names]
+        for batch in file.iter_batches(step, columns=used, use_threads=False):
+            unused = [None] * batch.num_rows
+            read = {name: _cells(name, batch.column(name)) for name in used}
+            columns = [read.get(name, unused) for name in names]
             yield Table(ByColumn(columns), names, first)
             first += batch.num_rows
         if first == 1:
@@ -125,8 +136,10 @@ def _tables(body: IO[bytes], names: list[str], text: list[str]) -> Iterator[Tabl
             raise BadInput(message)
 
 
-def _cells(values: Any) -> Any:
+def _cells(name: str, values: Any) -> Any:
     """Give a list of Python's own values, or an array of numbers."""
+    if _is_date(values.type):
+        return _dates(name, values)
     if pa.types.is_dictionary(values.type):
         words = _typed(values.dictionary).to_pylist()
         places = values.indices.to_pylist()
@@ -134,6 +147,21 @@ def _cells(values: Any) -> Any:
     cells = _typed(values)
     numbers = pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type)
     return cells.to_numpy() if numbers and not cells.null_count else cells.to_pylist()
+
+
+def _dates(name: str, values: Any) -> list[Any]:
+    """Give datetimes, which a column of dates takes, and no other."""
+    zone = getattr(values.type, "tz", None)
+    try:
+        dates: list[Any] = values.cast(pa.timestamp("us", zone)).to_pylist()
+    except pa.ArrowInvalid as exc:
+        message = f"has the type {values.type}, and times that need its nanoseconds"
+        raise BadInput(message, column=name) from exc
+    return dates
+
+
+def _is_date(given: Any) -> bool:
+    return bool(pa.types.is_timestamp(given) or pa.types.is_date(given))
 
 
 def _typed(values: Any) -> Any:

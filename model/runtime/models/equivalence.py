@@ -66,7 +66,7 @@ class Comparison:
         """Give values that the column may get, and may not have had."""
         if column.is_text:
             yield ["no such text", "none either", ""]
-        elif not column.dtype.lower().startswith("bool"):
+        elif not column.is_boolean:
             known = np.unique(self._rows[column.name].dropna().to_numpy("float64"))
             between = (known[1:] + known[:-1]) / 2
             yield list(self._chance.permutation(between)[:_ODD])

@@ -62,6 +62,7 @@ def proved(
     refuse_parts(list(parts(model)))
     refuse_integers(rows)
     columns = Schema.from_json(description["columns"]).columns
+    refuse_columns(columns)
     content = converted(model, columns)
     fast = onnx_session.load(content, description)
     return content, Comparison(model, fast, rows, columns).run()
@@ -103,6 +104,14 @@ def refuse_parts(found: list[BaseEstimator]) -> None:
             raise Different(message)
         if trees and hasattr(part, "transform") and name not in _PASSING:
             message = f"{name} before trees is not the same in float32: leave it out"
+            raise Different(message)
+
+
+def refuse_columns(columns: tuple[Column, ...]) -> None:
+    """Refuse what skl2onnx knows no input for. Raises: Different."""
+    for column in columns:
+        if column.dtype.startswith(("category[", "datetime", "timestamp")):
+            message = f"column {column.name!r} is a {column.dtype}, no number or text"
             raise Different(message)
 
 

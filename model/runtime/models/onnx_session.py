@@ -56,8 +56,8 @@ class Onnx:
         self._numbers = {n: c.name for n, c in used.items() if not c.is_text}
         self._texts = {n: c.name for n, c in used.items() if c.is_text}
         # What a request has in a column of float32 was read as such.
-        kinds = {column.dtype.lower() for column in numbers}
-        self._beyond = bool(kinds - {"float32", "bool", "boolean"})
+        kinds = {c.dtype.lower() for c in numbers if not c.is_boolean}
+        self._beyond = bool(kinds - {"float32"})
 
     def predict(self, rows: Mapping[Any, Any]) -> Any:
         """Give a value for each row, `(n_rows,)`. Raises: BadInput."""

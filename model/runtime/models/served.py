@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
+from runtime.models.fitted_columns import fitted_columns, refuse_text
 from runtime.models.owner import Owner, Predictor, construct
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema, found_in
@@ -93,7 +94,7 @@ class ServedModel:
         description = artifact.describe(model_dir)
         _compare_versions(model_dir, description or {}, version_check)
         if description is None:
-            log.info("no model.json: no check of types or versions, no warm-up row")
+            log.info("no model.json: types are the estimator's, no warm-up row")
         with engine.preferring(preferred):
             predictor = construct(kind, model_dir)
         try:
@@ -166,7 +167,21 @@ class ServedModel:
         return {str(c.name): c.example for c in columns} | given
 
     def ask_owner(self, rows: Any) -> Any:
-        """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""
+        """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave.
+
+        Raises: BadInput for text that a model without model.json takes in no column.
+        """
+        if self._typed or not isinstance(rows, Rows):
+            return self._ask(rows)
+        try:
+            return self._ask(rows)
+        except RequestError:
+            raise
+        except Exception as exc:
+            refuse_text(rows, self._ask, exc)
+            raise
+
+    def _ask(self, rows: Any) -> Any:
         if self.owner.wants_frame and isinstance(rows, Rows):
             rows = rows.frame()
         return self.owner.predict(rows)
@@ -240,17 +255,14 @@ def _compare_versions(
 
 
 def _schema(owner: Owner, columns: list[dict[str, Any]] | None) -> Schema | None:
-    """Find the schema: the owner's word, model.json, or the estimator's own names."""
+    """Find the schema: the owner's word, model.json, or what the estimator knows."""
     if owner.has_schema:
         given: Schema | None = owner.schema
         return given
     if columns is not None:
         return Schema.from_json(columns)
-    if (names := getattr(owner.estimator, "feature_names_in_", None)) is not None:
-        return Schema.of_names(map(str, names))
-    if (width := getattr(owner.estimator, "n_features_in_", None)) is not None:
-        return Schema.of_names(range(width))
-    return None
+    found = fitted_columns(owner.estimator)
+    return None if found is None else Schema(found)
 
 
 def _by_output(answer: Any) -> tuple[dict[str, Any], bool]:

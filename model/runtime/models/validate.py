@@ -114,7 +114,7 @@ def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
         return None
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
     schema = model.schema or found_in(table)
-    rows = schema.read(table)
+    rows = (schema if schema.typed else schema.spelt).read(table)
     together = model.predict(rows).outputs(EVERY)
     for name in (formats.JSON, formats.CSV):
         list(formats.encode([together], name))

@@ -207,11 +207,11 @@ class _Invocation:
     def _typed(self, table: Table, most: int = MAX_PROBLEMS) -> _Slice:
         """Read the cells of a slice as they were in `fit`. Raises: BadInput."""
         model, n_rows, first = self._model, len(table.rows), table.first
-        if model.schema is None:
-            return _Slice(found_in(table).read(table, most), n_rows, first)
-        # In text/plain a document may be the word `null`, or nothing.
-        plain = self._kind == formats.PLAIN
-        schema = model.schema.literal() if plain else model.schema
+        schema = model.schema or found_in(table)
+        if self._kind == formats.PLAIN:
+            schema = schema.literal()  # a document may be the word `null`, or nothing
+        elif not schema.typed and self._kind in ("", formats.CSV):
+            schema = schema.spelt
         rows = schema.read(table, most)
         self._record.ignored_columns = rows.ignored
         return _Slice(rows, n_rows, first)

@@ -2,13 +2,14 @@
 
 A reader takes text or a JSON value and raises ValueError with a sentence that says
 what was expected. JSON and CSV cells follow the same rules, so that the same row gets
-the same prediction in every format. A date is text; a new kind of cell begins with a
-reader in `_READERS`, and ends in `dataframes.array`.
+the same prediction in every format. A new kind of cell begins with a reader in
+`_READERS`, and ends in `dataframes.array`.
 """
 
 import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from functools import cache
 from math import inf, isnan, nan
 from typing import Any
@@ -24,6 +25,8 @@ NA_VALUES = frozenset(
 LARGEST_FLOAT32 = 3.4028235677973362e38  # what rounds to the largest that there is
 _INTEGERS = (-(2**63), 2**64)  # int64 and uint64
 _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)  # what 64 bits may hold
+_FINER = re.compile(r"[.,]\d{6}\d*[1-9]")  # than the microseconds of a datetime
+_NANOSECONDS = (1678, 2261)  # whole years that 64 bits hold in such units
 _SHOWN = 50  # characters of a cell in a message
 
 NaValues = AbstractSet[str]  # the texts that stand for a missing cell of a column
@@ -87,26 +90,89 @@ def boolean(cell: Any, na_values: NaValues = NA_VALUES) -> bool | None:
 
 
 def string(cell: Any, na_values: NaValues = NA_VALUES) -> str | float:
-    """Read text; a JSON number is its text."""
+    """Read text; a JSON number is its text, and 1.0 is that of 1.
+
+    True and false have no spelling that all agree on: see `Column`.
+    """
     if is_missing(cell, na_values):
         return nan
-    if not isinstance(cell, str | int | float):
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float):
         raise ValueError(expected("text", cell))  # noqa: TRY004 -- one kind
-    text = str(cell)
+    text = cell if isinstance(cell, str) else digits(cell)
     if not text.isascii():
         _refuse_surrogates(text)
     return nan if text in na_values else text
 
 
+def digits(value: float) -> str:
+    """Spell a number; a whole one has no point."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
+
+
+def moment(cell: Any, na_values: NaValues = NA_VALUES) -> datetime | None:
+    """Read a date, or a date and time, without a time zone, as ISO 8601 writes it."""
+    value = _iso_8601(cell, na_values)
+    if value is not None and value.tzinfo:
+        raise ValueError(expected("a date and time without a time zone", cell))
+    return value
+
+
+def zoned(cell: Any, na_values: NaValues = NA_VALUES) -> datetime | None:
+    """Read a date and time with a time zone, as ISO 8601 writes it. Returns: in UTC."""
+    value = _iso_8601(cell, na_values)
+    if value is not None and not value.tzinfo:
+        raise ValueError(expected("a date and time with a time zone, as +00:00", cell))
+    return value and value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _iso_8601(cell: Any, na_values: NaValues) -> datetime | None:
+    if is_missing(cell, na_values):
+        return None
+    if isinstance(cell, datetime):  # of Parquet
+        return cell
+    try:
+        value = datetime.fromisoformat(cell.strip())
+    except (AttributeError, ValueError):
+        value = None
+    if value is None or _FINER.search(cell):
+        what = "a date as 2026-01-31 or 2026-01-31T23:59:59"
+        raise ValueError(expected(what, cell))
+    return value
+
+
+def in_nanoseconds(
+    read: Callable[[Any, NaValues], datetime | None],
+) -> Callable[[Any, NaValues], datetime | None]:
+    """Refuse dates that a column of nanoseconds cannot hold."""
+
+    def bounded(cell: Any, na_values: NaValues = NA_VALUES) -> datetime | None:
+        value = read(cell, na_values)
+        first, last = _NANOSECONDS
+        if value is not None and not first <= value.year <= last:
+            raise ValueError(expected(f"a date from {first} to {last}", cell))
+        return value
+
+    return bounded
+
+
 def anything(cell: Any, na_values: NaValues = NA_VALUES) -> Any:
-    """Take a number or text as it is spelt: the column decides which."""
+    """Take a cell of a format that has types as what it is: where nothing is known."""
+    if isinstance(cell, str):
+        if is_number(cell):
+            number(cell, na_values)  # no infinity
+        return string(cell, na_values)
+    if isinstance(cell, bool):
+        return cell
     if isinstance(cell, list | dict) or cell is ABSENT:
         raise ValueError(expected("a number or text", cell))
-    if isinstance(cell, str) and not is_number(cell):
-        string(cell, na_values)  # whole characters
-    elif cell is not None:
-        number(int(cell) if isinstance(cell, bool) else cell, na_values)  # no infinity
-    return cell
+    return number(cell, na_values)
+
+
+def spelling(cell: Any, na_values: NaValues = NA_VALUES) -> Any:
+    """Take a cell of a format without types: a number if it spells one, else text."""
+    is_text = isinstance(cell, str) and not is_number(cell)
+    return string(cell, na_values) if is_text else number(cell, na_values)
 
 
 def _refuse_surrogates(text: str) -> None:
@@ -119,10 +185,21 @@ def _refuse_surrogates(text: str) -> None:
 
 @cache
 def reader(dtype: str) -> Callable[[Any, NaValues], Any] | None:
-    """Give what reads one cell of a pandas dtype; None where there is no such thing."""
-    if dtype.lower() == "float32":
+    """Give what reads one cell of a pandas dtype; None where there is no such thing.
+
+    `category[int64]` are categories that are numbers, `object[bool]` true and false
+    among missing cells; `category` and `object` alone are text.
+    """
+    outer, _, inner = dtype.lower().partition("[")
+    if outer in ("category", "object") and inner:
+        return reader(inner.removesuffix("]"))
+    if outer == "float32" or dtype.lower() == "float[pyarrow]":
         return single
-    return _READERS.get(dtype.lower().rstrip("0123456789"))
+    kind = outer.rstrip("0123456789")
+    if kind in ("datetime", "timestamp"):
+        read = zoned if "," in inner else moment
+        return in_nanoseconds(read) if inner.startswith("ns") else read
+    return _READERS.get(kind)
 
 
 def expected(what: str, cell: Any) -> str:
@@ -132,7 +209,7 @@ def expected(what: str, cell: Any) -> str:
     if isinstance(cell, list | dict):  # which may be as deep and as long as a body
         kind = "a list" if isinstance(cell, list) else "an object"
         return f"expected {what}, got {kind}"
-    got = repr(cell)
+    got = f"the time {cell}" if isinstance(cell, datetime) else repr(cell)
     return f"expected {what}, got {got if len(got) <= _SHOWN else got[:_SHOWN] + '…'}"
 
 
@@ -180,5 +257,8 @@ _READERS: dict[str, Callable[..., Any]] = {
     "string": string,
     "object": string,
     "category": string,
+    "double": number,
+    "large_string": string,
     "any": anything,
+    "spelt": spelling,
 }

@@ -5,6 +5,7 @@ their cells at once, into what `cells` would make of each. Whatever looks odd is
 cell by cell, which also finds the sentence for what is wrong.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cache, cached_property, partial
@@ -18,27 +19,41 @@ from runtime.errors import BadInput, Problem
 from runtime.tabular import cells
 from runtime.tabular.cells import NA_VALUES, NaValues
 
+_SHOWN = 20  # categories in a message
 MANY = 1000  # cells of a list for which an array pays
+# How a column of text spells its numbers: whole ones as 1, as 1.0, or all in ways of
+# their own, as 01 and 1.50 are.
+PLAIN, POINT_ZERO, OWN = "1", "1.0", "own"
+_NUMBER = re.compile(
+    r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE
+)
+_OTHER_SPELLINGS = {PLAIN: r"(-?(?:0|[1-9]\d*))\.0+", POINT_ZERO: r"(-?(?:0|[1-9]\d*))"}
+_WHOLE = re.compile(r"-?[1-9]\d*|0", re.ASCII)
+_FLAG = r"(?i:true|false)"
 _EXACT = 2.0**53  # below it a float64 holds each integer
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of X. `dtype` is pandas' name, or "any" where nothing is known.
+    """One column of X. `dtype` is pandas' name, as `cells.reader` takes it.
 
-    `na_values` lists the texts of a missing cell, None if they are `NA_VALUES`. A
+    Where nothing is known it is "any", or "spelt" for cells that have no types, as in
+    CSV. `na_values` lists the texts of a missing cell, None if they are `NA_VALUES`. A
     `closed` column refuses text that is none of its categories, a `required` one a
-    missing value.
+    missing value. `numbers` says how numbers are spelt in a column of text, "" where
+    there were none; `has_none` that a missing cell is None, where others have NaN.
     """
 
     name: str | int
     dtype: str
     example: Any = None
-    categories: tuple[str, ...] = ()
+    categories: tuple[Any, ...] = ()
     ordered: bool = False
     na_values: tuple[str, ...] | None = None
     closed: bool = False
     required: bool = False
+    numbers: str = ""
+    has_none: bool = False
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
@@ -64,7 +79,17 @@ class Column:
     @property
     def is_text(self) -> bool:
         """Say whether any text may stand in the column."""
-        return self.dtype.startswith(("str", "object", "category"))
+        return self._read_one is cells.string
+
+    @property
+    def is_boolean(self) -> bool:
+        """Say whether true and false stand in the column."""
+        return self._read_one is cells.boolean
+
+    @property
+    def is_unknown(self) -> bool:
+        """Say whether nothing is known of the column's type."""
+        return self.dtype in ("any", "spelt")
 
     def read(self, raw: Any, first: int, problems: list[Problem], most: int) -> Any:
         """Read cells, a list or an array, into values; note what is wrong.
@@ -87,36 +112,105 @@ class Column:
         return values
 
     def _value(self, cell: Any) -> Any:
+        if self.is_text and not cells.is_missing(cell, self._na):
+            cell = self._respelt(cell)
         value = self._read_one(cell, self._na)
-        if self.required and cells.is_missing(value):
+        missing = cells.is_missing(value, frozenset())
+        if self.required and missing:
             raise ValueError(cells.expected("a value, which the model needs", cell))
         allowed = self._allowed
-        if allowed is not None and isinstance(value, str) and value not in allowed:
-            what = f"one of {', '.join(self.categories)}"
+        if allowed is not None and not missing and value not in allowed:
+            shown = ", ".join(map(str, self.categories[:_SHOWN]))
+            more = ", …" if len(self.categories) > _SHOWN else ""
+            what = f"one of {shown}{more}"
             raise ValueError(cells.expected(what, cell))
         return value
 
+    def _respelt(self, cell: Any) -> Any:
+        """Spell a cell of text as `fit` saw the same value. Raises: ValueError.
+
+        JSON's 1 and 1.0 are one number, and true and "True" are one value: an encoder
+        would take what is spelt otherwise for a category that `fit` has not seen.
+        """
+        if isinstance(cell, str):
+            if not self._is_respelt(cell):
+                return cell
+            flag = self._flags.get(cell.lower())
+            return flag or cell.partition(".")[0] + self.numbers[1:]
+        if isinstance(cell, bool):
+            return self._flags.get(str(cell).lower(), cell)  # which no text is
+        if not isinstance(cell, int | float):
+            return cell
+        text = repr(float(cell)) if self.numbers == POINT_ZERO else cells.digits(cell)
+        if self.numbers == OWN and text not in self._known:
+            what = "text in quotes, as numbers are spelt in ways of their own here"
+            raise ValueError(cells.expected(what, cell))
+        return text
+
+    def _is_respelt(self, text: Any) -> bool:
+        """Say whether text may be another spelling of what `fit` saw."""
+        other = self._other_spelling
+        if other is None or not isinstance(text, str) or not other.fullmatch(text):
+            return False
+        return text not in self._known
+
+    @cached_property
+    def _flags(self) -> dict[str, str]:
+        """The categories that spell true and false, each if it is the only one."""
+        texts = [c for c in self.categories if isinstance(c, str)]
+        lower = [text.lower() for text in texts]
+        pairs = zip(lower, texts, strict=True)
+        return {
+            low: text
+            for low, text in pairs
+            if low in ("true", "false") and lower.count(low) == 1
+        }
+
+    @cached_property
+    def _other_spelling(self) -> re.Pattern[str] | None:
+        """What texts look like that may have to be respelt; None of most columns."""
+        others = [_OTHER_SPELLINGS.get(self.numbers, "")] + [_FLAG] * bool(self._flags)
+        found = "|".join(filter(None, others))
+        return re.compile(found, re.ASCII) if found and self.is_text else None
+
     def _takes(self, values: Any) -> bool:
-        """Say whether no value is refused by this column."""
+        """Say whether all values are as `fit` saw them, and none is refused."""
         if self._allowed is not None:  # a missing value is left to `_value`
             return self._allowed.issuperset(values)
+        if self._other_spelling and any(map(self._is_respelt, values)):
+            return False
         if isinstance(values, list):
             return not self.required or all(v == v for v in values)  # noqa: PLR0124
         return not self.required or bool((values == values).all())  # noqa: PLR0124
+
+    @cached_property
+    def _known(self) -> frozenset[Any]:
+        return frozenset(self.categories)
 
     @cached_property
     def _na(self) -> NaValues:
         return NA_VALUES if self.na_values is None else frozenset(self.na_values)
 
     @cached_property
-    def _allowed(self) -> frozenset[str] | None:
-        """The only texts of a category, or of a closed column."""
-        is_closed = self.dtype == "category" or (self.closed and self.categories)
-        return frozenset(self.categories) if is_closed else None
+    def _allowed(self) -> frozenset[Any] | None:
+        """The only values of a category, or of a closed column."""
+        is_category = self.dtype.startswith("category")
+        is_closed = is_category or (self.closed and self.categories)
+        return self._known if is_closed else None
 
     @cached_property
     def _read_one(self) -> Any:
         return cells.reader(self.dtype)  # there is one: `learn` and `from_json` look
+
+
+def spelling_of_numbers(texts: Iterable[str]) -> str:
+    """Say how the numbers among the texts of a column are spelt."""
+    numbers = [text for text in texts if _NUMBER.fullmatch(text)]
+    others = [text for text in numbers if not _WHOLE.fullmatch(text)]
+    if all(text == cells.digits(cells.spelt(text)) for text in others):
+        return PLAIN if numbers else ""
+    point_zero = all(text == repr(float(text)) for text in numbers)
+    return POINT_ZERO if point_zero else OWN
 
 
 def read(columns: Iterable[Column], raw: list[Any], first: int, most: int) -> list[Any]:

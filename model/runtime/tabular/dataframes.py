@@ -6,6 +6,7 @@ Rows` in the Predictor) never imports it: that takes a third of a second.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import pandas as pd
 
 from runtime.errors import ClientError
 from runtime.tabular import cells
-from runtime.tabular.columns import Column
+from runtime.tabular.columns import Column, spelling_of_numbers
 
+_OWN_TYPES: Any = {name.lower(): name for name in ("Int64", "Float32", "Float64")}
+_OWN_TYPES["uint64"] = "UInt64"
 MAX_CATEGORIES = 100  # a text column with more distinct values is free text
 
 
@@ -26,60 +29,134 @@ def learn(
     `na_values` gives the texts of a missing cell, by the name of a column, where they
     are not `cells.NA_VALUES`; other names in it are left alone.
     """
+    dtypes = check(X)
     frame = pd.DataFrame(X)
+    own = {name: tuple(texts) for name, texts in (na_values or {}).items()}
+    for name in frame:
+        if frame[name].isna().all():
+            message = f"column {name!r} has no value in any row: leave it out"
+            raise ClientError(message)
+    learned = (_learn(frame[name], dtypes[name]) for name in frame)
+    return tuple(replace(c, na_values=own.get(str(c.name))) for c in learned)
+
+
+def check(X: Any) -> dict[Any, str]:
+    """Give the dtypes of X by column, as `Column` names them.
+
+    Raises: ClientError for what no request can spell, with the line that cures it.
+    """
+    if hasattr(X, "tocsr"):
+        message = (
+            "X is a sparse matrix, which has no columns that a request could spell: "
+            "fit a pipeline on the DataFrame that it was made of, "
+            "make_pipeline(vectorizer, model), or on pd.DataFrame(X.toarray())"
+        )
+        raise ClientError(message)
+    frame = pd.DataFrame(X)
+    if isinstance(frame.columns, pd.MultiIndex):
+        message = (
+            "the columns of X have names of several levels, and a request has one: "
+            'X.columns = ["_".join(map(str, name)) for name in X.columns]'
+        )
+        raise ClientError(message)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         message = f"two columns have the name {twice!r}"
         raise ClientError(message)
-    own = {name: tuple(texts) for name, texts in (na_values or {}).items()}
-    learned = (_learn(frame[name]) for name in frame)
-    return tuple(replace(c, na_values=own.get(str(c.name))) for c in learned)
+    return {name: _checked(frame[name]) for name in frame}
 
 
-def _learn(values: "pd.Series[Any]") -> Column:
+def _learn(values: "pd.Series[Any]", dtype: str) -> Column:
     """Describe a column of X; the example is synthetic: a median, or a mode."""
-    name, dtype = _checked(values)
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return Column(name, dtype, bool(values.mode().iloc[0]))
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        low, high = (
-            float(values.quantile(0.5, interpolation=side))
-            for side in ("lower", "higher")
+    name: Any = values.name
+    described = Column(name, dtype, has_none=_has_none(values))
+    if dtype.startswith("category"):
+        categories = tuple(values.cat.categories.tolist())
+        numbers = spelling_of_numbers(categories) if described.is_text else ""
+        return replace(
+            described,
+            example=_plain(values.mode().iloc[0]),
+            categories=categories,
+            ordered=bool(values.cat.ordered),
+            numbers=numbers,
         )
-        median = low / 2 + high / 2  # their sum may be too large
-        return Column(name, dtype, round(median) if "int" in dtype.lower() else median)
+    if described.is_boolean:
+        return replace(described, example=bool(values.mode().iloc[0]))
+    if not described.is_text:
+        return replace(described, example=_median(values, dtype))
     counts = values.value_counts()
-    if dtype == "category":
-        categories, ordered = tuple(values.cat.categories), bool(values.cat.ordered)
-        return Column(name, dtype, counts.index[0], categories, ordered)
+    texts = tuple(sorted(counts.index))
+    described = replace(described, numbers=spelling_of_numbers(texts))
     if len(counts) >= MAX_CATEGORIES:
-        return Column(name, dtype, "text")
-    return Column(name, dtype, counts.index[0], tuple(sorted(counts.index)))
+        return replace(described, example="text")
+    return replace(described, example=counts.index[0], categories=texts)
 
 
-def _checked(values: "pd.Series[Any]") -> tuple[str | int, str]:
-    """Give name and dtype of a column that a request can spell."""
+def _median(values: "pd.Series[Any]", dtype: str) -> Any:
+    if not pd.api.types.is_numeric_dtype(values.dtype):  # a date
+        return values.dropna().sort_values().iloc[values.count() // 2].isoformat()
+    low, high = (
+        float(values.quantile(0.5, interpolation=side)) for side in ("lower", "higher")
+    )
+    median = low / 2 + high / 2  # their sum may be too large
+    return round(median) if "int" in dtype.lower() else median
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _has_none(values: "pd.Series[Any]") -> bool:
+    """Say whether a missing cell is None, which is no NaN to an encoder."""
+    if values.dtype != "object":
+        return False
+    missing = values[values.isna()]
+    return bool(len(missing)) and missing.iloc[0] is None
+
+
+def _checked(values: "pd.Series[Any]") -> str:
+    """Give the dtype of a column that a request can spell. Raises: ClientError."""
     name, dtype = values.name, str(values.dtype)
     if isinstance(name, np.integer):  # as an index of int64 has them
         name = int(name)
     if not isinstance(name, str | int):
         message = f"column {name!r}: a column's name is to be text"
         raise ClientError(message)
-    if cells.reader(dtype) is None:
-        message = f"column {name!r} has dtype {dtype}: fit on numbers or text"
-        raise ClientError(message)
-    if values.isna().all():
-        message = f"column {name!r} has no value in any row: leave it out"
-        raise ClientError(message)
-    if dtype in ("object", "category") and not all(
-        isinstance(value, str) for value in values.dropna()
-    ):
-        message = (
-            f"column {name!r} mixes types, or true and false with missing cells: have "
-            f"it read as text, dtype={{{name!r}: 'str'}}"
-        )
-        raise ClientError(message)
-    return name, dtype
+    if dtype == "category":
+        dtype = f"category[{values.cat.categories.dtype}]".replace("[str]", "")
+        values = values.cat.categories.to_series()
+    if dtype in ("object", "category[object]"):
+        held = pd.api.types.infer_dtype(values, skipna=True)
+        if held == "boolean":
+            dtype = dtype.replace("object", "object[bool]")
+        elif held not in ("string", "empty"):
+            _refuse(name, f"is of objects that are {_WORDS.get(held, held)}", held)
+    if cells.reader(dtype) is None or dtype.startswith(_NO_CATEGORIES):
+        _refuse(name, f"has dtype {dtype}, which no request can spell", dtype)
+    return dtype
+
+
+_NO_CATEGORIES = ("category[datetime", "category[float32", "category[object[")
+_WORDS = {"mixed": "of several types", "mixed-integer": "text and numbers"}
+_CURES = {
+    ("timedelta", "duration"): "X[{0}] = X[{0}].dt.total_seconds()",
+    ("period",): "X[{0}] = X[{0}].dt.to_timestamp()",
+    ("date",): "X[{0}] = pd.to_datetime(X[{0}])",
+    ("Sparse",): "X[{0}] = X[{0}].sparse.to_dense()",
+    ("complex",): "X = X.assign(real=..., imaginary=...).drop(columns=[{0}])",
+    ("integer", "floating", "decimal", "mixed-integer-float"): (
+        "X[{0}] = pd.to_numeric(X[{0}])"
+    ),
+}
+
+
+def _refuse(name: Any, why: str, held: str) -> None:
+    cures = (
+        cure for kinds, cure in _CURES.items() if any(held.startswith(k) for k in kinds)
+    )
+    cure = next(cures, "X[{0}] = X[{0}].astype('str')").format(repr(name))
+    message = f"column {name!r} {why}: before fit, {cure}"
+    raise ClientError(message)
 
 
 def frame(columns: Iterable[Column], values: Iterable[Any]) -> pd.DataFrame:
@@ -93,26 +170,86 @@ def array(column: Column, values: Any) -> Any:
 
     `values` are a list, or an array: int64, float64, or objects that are text.
     """
-    if column.dtype == "any":
-        return _as_it_looks(values)
-    if column.dtype == "category":
-        return pd.Categorical(values, list(column.categories), ordered=column.ordered)
-    if column.dtype.lower().startswith("bool"):
+    dtype = column.dtype
+    if column.is_unknown:
+        return _as_they_are(values)
+    if dtype.startswith("category"):
+        kind = dtype.removeprefix("category").strip("[]").partition("[")[0]
+        categories: Any = pd.Index(list(column.categories), dtype=kind or "str")
+        return pd.Categorical(values, categories, ordered=column.ordered)
+    if dtype.startswith("object"):
+        return _objects(values, None if column.has_none else nan)
+    if dtype.endswith("[pyarrow]"):
+        return _of_arrow(values, dtype)
+    if dtype == "bool":
         return np.array(values, dtype=object if None in values else bool)
-    if column.dtype.startswith(("str", "object")):
+    return _of_pandas(column, values)
+
+
+def _of_pandas(column: Column, values: Any) -> Any:
+    if column.is_text or column.is_boolean:
         return pd.Series(values, dtype=column.dtype)
-    if "int" in column.dtype.lower() and _are_integers(values):
-        return _integers(values)
-    single = column.dtype.lower() == "float32"
-    return np.array(values, dtype="float32" if single else "float64")
+    if column.dtype.startswith("datetime"):
+        return _dates(values, column.dtype)
+    return _numbers(values, column.dtype)
 
 
-def _as_it_looks(values: list[Any]) -> Any:
-    """Make numbers of a column in which every cell is one, else text."""
+def _numbers(values: Any, dtype: str) -> Any:
+    """Make numbers; those of pandas' own types, as Int64, have gaps of their own."""
+    if "int" in dtype.lower() and _are_integers(values):
+        found = _integers(values)
+    elif dtype.startswith("Int") and _are_integers(known := _known(values)):
+        if all(abs(value) < 2**63 for value in known):
+            return pd.array(values, dtype="Int64")
+        found = np.array(values, dtype="float64")
+    else:
+        single = dtype.lower() == "float32"
+        found = np.array(values, dtype="float32" if single else "float64")
+    own = dtype.startswith(("Int", "UInt", "Float"))
+    return pd.array(found, dtype=_OWN_TYPES[found.dtype.name]) if own else found
+
+
+def _known(values: Any) -> list[Any]:
+    return [value for value in values if value == value]  # noqa: PLR0124
+
+
+def _as_they_are(values: list[Any]) -> Any:
+    """Make numbers, text, or true and false of a column, or objects if they meet."""
+    kinds = {type(value) for value in values if value == value}  # noqa: PLR0124
+    if kinds <= {int, float}:
+        return np.array(values, dtype="float64")
+    if kinds == {str}:
+        return pd.array(values, dtype="str")
+    whole = kinds == {bool} and len(values) == sum(v == v for v in values)  # noqa: PLR0124
+    return np.array(values, dtype=bool if whole else object)
+
+
+def _objects(values: Any, missing: Any) -> Any:
+    """Make objects, with the missing value that `fit` saw."""
+    found = [missing if v is None or v != v else v for v in values]  # noqa: PLR0124
+    return pd.Series(found, dtype="object")
+
+
+def _dates(values: list[Any], dtype: str) -> Any:
+    """Make dates of datetimes, which are in UTC if they have a time zone."""
+    dates: Any = pd.Series(np.array(values, dtype="datetime64[us]"))
+    return (dates.dt.tz_localize("UTC") if "," in dtype else dates).astype(dtype)
+
+
+def _of_arrow(values: Any, dtype: str) -> Any:
+    """Make a column that Arrow keeps; it has room for what a request can spell."""
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 -- may lack
+
+    if dtype.startswith("timestamp"):
+        zone = ", UTC" if "," in dtype else ""
+        return _dates(values, f"datetime64[us{zone}]").astype(dtype)
+    kind = pa.string() if dtype.startswith("string") else None
+    own: Any = pd.ArrowDtype(kind) if kind else pd.api.types.pandas_dtype(dtype)
+    found: Any = [None if v is None or v != v else v for v in values]  # noqa: PLR0124
     try:
-        return np.array([cells.number(value) for value in values], dtype="float64")
-    except ValueError:
-        return pd.array([cells.string(value) for value in values], dtype="str")
+        return pd.array(found, dtype=own)
+    except (pa.ArrowException, OverflowError, TypeError):  # a fraction, or a large one
+        return np.array(values, dtype="float64")
 
 
 def _are_integers(values: Any) -> bool:

@@ -45,7 +45,7 @@ class Schema:
     @cached_property
     def _folded(self) -> set[str]:
         """Names without case and outer spaces; none where a column of numbers tells."""
-        text = all(c.is_text or c.dtype == "any" for c in self.columns)
+        text = all(c.is_text or c.is_unknown for c in self.columns)
         return set(map(_folded, self.names)) if text and self._words else set()
 
     @classmethod
@@ -63,7 +63,7 @@ class Schema:
 
     @classmethod
     def of_names(cls, names: Iterable[Any]) -> Self:
-        """Make a schema of names alone: order is enforced, types are as they look."""
+        """Make a schema of names alone: order is enforced, a cell is what it is."""
         return cls(tuple(Column(name, "any") for name in names))
 
     @classmethod
@@ -75,10 +75,10 @@ class Schema:
         """Give plain values for model.json."""
         return [column.to_json() for column in self.columns]
 
-    @property
+    @cached_property
     def typed(self) -> bool:
         """Say whether `example` can make a row: the types were taken at training."""
-        return all(column.dtype != "any" for column in self.columns)
+        return all(column.example is not None for column in self.columns)
 
     @property
     def one_text(self) -> bool:
@@ -97,8 +97,20 @@ class Schema:
         return Schema(tuple(more))
 
     def literal(self) -> "Schema":
-        """Give the same schema, for which no text means a missing value."""
-        return Schema(tuple(replace(column, na_values=()) for column in self.columns))
+        """Give the same schema, for which no text means a missing value or a number."""
+        columns = (replace(c, na_values=(), numbers="") for c in self.columns)
+        return Schema(tuple(columns))
+
+    @cached_property
+    def spelt(self) -> "Schema":
+        """Give the same schema for a format without types, as CSV is.
+
+        Where nothing is known of a column, a cell that spells a number is one there.
+        """
+        columns = (
+            replace(c, dtype="spelt") if c.dtype == "any" else c for c in self.columns
+        )
+        return Schema(tuple(columns))
 
     def example(self, without: Collection[str | int] = ()) -> Rows:
         """Make one synthetic row: medians and most frequent categories.
@@ -168,5 +180,5 @@ def _folded(name: str) -> str:
 
 
 def found_in(table: Table) -> Schema:
-    """Make a schema of a table that none describes: types are as they look."""
+    """Make a schema of a table that none describes: a cell is what it is."""
     return Schema.of_names(table.given_names or range(len(table.rows[0])))

@@ -26,6 +26,7 @@ from runtime import data, evaluation
 from runtime.errors import ClientError, ModelError
 from runtime.evaluation import report
 from runtime.models import artifact
+from runtime.tabular import dataframes
 from runtime.tabular.schema import Schema
 from runtime.training.environment import Environment
 from runtime.training.hyperparameters import Declared
@@ -73,6 +74,13 @@ class Job(Environment, Generic[Declared]):
         rows.attrs[_CHANNEL] = name  # for errors; parts of the frame keep it
         return rows
 
+    def check_columns(self, X: Any) -> None:
+        """Refuse columns that no request can spell, before an hour of `fit`.
+
+        `evaluate` and `save` look too. Raises: ClientError, with the line that cures.
+        """
+        dataframes.check(X)
+
     def previous_model(self) -> Any:
         """Load the estimator of an earlier job from the channel `model` (T-48).
 
@@ -110,6 +118,7 @@ class Job(Environment, Generic[Declared]):
         ClientError, also for a column that is missing.
         """
         X = _as_fitted(model, X)
+        self.check_columns(X)
         with self._step("evaluate"):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
