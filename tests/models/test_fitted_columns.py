@@ -238,6 +238,14 @@ def test_a_missing_value_that_an_encoder_refuses_is_asked_for() -> None:
     assert not columns[0].required
 
 
+def test_a_gap_that_a_step_before_the_encoder_fills_is_none() -> None:
+    fill = SimpleImputer(strategy="most_frequent")
+    model = make_pipeline(fill, OneHotEncoder()).fit(X[["code"]])
+    columns = fitted_columns(model)
+    assert columns is not None
+    assert (columns[0].closed, columns[0].required) == (True, False)
+
+
 def failing(exc: Exception) -> ServedModel:
     class Broken:
         def __init__(self, model_dir: Path) -> None:

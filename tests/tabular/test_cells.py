@@ -298,8 +298,9 @@ def test_a_time_zone_is_neither_invented_nor_dropped() -> None:
         assert cells.zoned(at + offset) == iso(f"2026-01-31T0{hour}:00:00")
         with pytest.raises(ValueError, match="without a time zone, got"):
             cells.moment(at + offset)
-    with pytest.raises(ValueError, match="with a time zone, as"):
-        cells.zoned(at)
+    for cell in (at, "0001-01-01T00:00:00+01:00"):
+        with pytest.raises(ValueError, match="with a time zone, as"):
+            cells.zoned(cell)
 
 
 def test_a_date_that_its_column_would_round_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -242,6 +243,20 @@ def test_a_number_that_is_no_category_is_refused(sent: tuple[bytes, str]) -> Non
         read(learned([1, 2], "category"), *sent)
 
 
+def test_seconds_that_fit_did_not_have_are_kept() -> None:
+    """As a fraction is in a column of integers."""
+    schema = learned(pd.Series(pd.to_datetime(["2026-01-01"])).astype("datetime64[s]"))
+    for sent in ("2026-01-31T00:00:01", "2026-01-31T00:00:01.5"):
+        assert read(schema, *in_csv(sent)) == pd.Timestamp(sent)
+    assert read(schema, *in_csv("")) is pd.NaT
+
+
+@pytest.mark.parametrize("value", [10**400, 10**30, 1e300, -0.0])
+def test_any_number_has_a_text(value: float) -> None:
+    for values in (["1"], ["1.0"], ["x"]):
+        assert isinstance(read(learned(values, "str"), *in_json(value)), str)
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "durations": (pd.to_timedelta([1, 2], unit="s"), "dt.total_seconds()"),
     "periods": (pd.period_range("2026", periods=2, freq="D"), "dt.to_timestamp()"),
@@ -252,6 +267,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
         pd.Series([1, 2.5], dtype="object"),
         "pd.to_numeric(X['a'])",
     ),
+    "decimals": (pd.Series([Decimal(1), Decimal(2)]), "astype('float64')"),
+    "Arrow's decimals": (
+        pd.Series([Decimal(1)] * 2, dtype=pd.ArrowDtype(pa.decimal128(5))),
+        "astype('float64')",
+    ),
+    "bytes": (pd.Series([b"a", b"b"]), "X.drop(columns=['a'])"),
+    "complex": (pd.Series([1j, 2j]), "X.drop(columns=['a'])"),
+    "lists": (pd.Series([["a"], ["b"]]), "astype('str')"),
     "dates as objects": (
         pd.Series([pd.Timestamp(0).date()] * 2, dtype="object"),
         "pd.to_datetime(X['a'])",
@@ -270,8 +293,9 @@ def test_what_no_request_can_spell_is_refused_with_its_cure(kind: str) -> None:
     assert message.startswith("column 'a' ")
     assert cure in message
     line = message.partition("before fit, ")[2]
-    exec(line, {"X": X, "pd": pd})
-    check(X)
+    names = {"X": X, "pd": pd}
+    exec(line, names)
+    check(names["X"])
 
 
 def test_x_that_has_no_columns_of_one_name_is_refused_with_its_cure() -> None:

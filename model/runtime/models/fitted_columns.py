@@ -79,15 +79,18 @@ def _within(part: Any) -> list[Any]:
 def _known_to_steps(
     steps: list[Any], places: Sequence[int]
 ) -> Iterator[tuple[int, Column]]:
-    """Ask the first step, and the next one where that only fills gaps."""
+    """Ask the first step, and the next one where that only fills gaps of text."""
+    filled = False
     for step in steps:
         if step is None or step == "passthrough":
             continue
         if type(step).__name__ != "SimpleImputer" or step.statistics_.dtype.kind != "O":
-            yield from _known(step, places)
+            for place, column in _known(step, places):
+                yield place, replace(column, required=column.required and not filled)
             return
-        if step.add_indicator or len(step.get_feature_names_out()) != len(places):
+        if len(step.get_feature_names_out()) != len(places):
             return
+        filled = True
 
 
 def _of_categories(encoder: Any, categories: Any) -> Column:

@@ -9,6 +9,7 @@ the same prediction in every format. A new kind of cell begins with a reader in
 import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from math import inf, isnan, nan
@@ -121,9 +122,12 @@ def moment(cell: Any, na_values: NaValues = NA_VALUES) -> datetime | None:
 def zoned(cell: Any, na_values: NaValues = NA_VALUES) -> datetime | None:
     """Read a date and time with a time zone, as ISO 8601 writes it. Returns: in UTC."""
     value = _iso_8601(cell, na_values)
-    if value is not None and not value.tzinfo:
-        raise ValueError(expected("a date and time with a time zone, as +00:00", cell))
-    return value and value.astimezone(UTC).replace(tzinfo=None)
+    if value is None:
+        return None
+    with suppress(OverflowError):  # at the ends of the calendar
+        if value.tzinfo:
+            return value.astimezone(UTC).replace(tzinfo=None)
+    raise ValueError(expected("a date and time with a time zone, as +00:00", cell))
 
 
 def _iso_8601(cell: Any, na_values: NaValues) -> datetime | None:

@@ -141,7 +141,8 @@ class Column:
             return self._flags.get(str(cell).lower(), cell)  # which no text is
         if not isinstance(cell, int | float):
             return cell
-        text = repr(float(cell)) if self.numbers == POINT_ZERO else cells.digits(cell)
+        point_zero = self.numbers == POINT_ZERO and abs(cell) < _EXACT
+        text = repr(float(cell)) if point_zero else cells.digits(cell)
         if self.numbers == OWN and text not in self._known:
             what = "text in quotes, as numbers are spelt in ways of their own here"
             raise ValueError(cells.expected(what, cell))

@@ -136,25 +136,23 @@ def _checked(values: "pd.Series[Any]") -> str:
     return dtype
 
 
-_NO_CATEGORIES = ("category[datetime", "category[float32", "category[object[")
-_WORDS = {"mixed": "of several types", "mixed-integer": "text and numbers"}
+# What is to be written before `fit`, by the first letters of a type.
 _CURES = {
     ("timedelta", "duration"): "X[{0}] = X[{0}].dt.total_seconds()",
     ("period",): "X[{0}] = X[{0}].dt.to_timestamp()",
     ("date",): "X[{0}] = pd.to_datetime(X[{0}])",
     ("Sparse",): "X[{0}] = X[{0}].sparse.to_dense()",
-    ("complex",): "X = X.assign(real=..., imaginary=...).drop(columns=[{0}])",
-    ("integer", "floating", "decimal", "mixed-integer-float"): (
-        "X[{0}] = pd.to_numeric(X[{0}])"
-    ),
+    ("integer", "floating", "mixed-integer-float"): "X[{0}] = pd.to_numeric(X[{0}])",
+    ("decimal",): "X[{0}] = X[{0}].astype('float64')",
+    ("mixed", "category", "interval"): "X[{0}] = X[{0}].astype('str')",
 }
+_WORDS = {"mixed": "of several types", "mixed-integer": "text and numbers"}
+_NO_CATEGORIES = ("category[datetime", "category[float32")
 
 
 def _refuse(name: Any, why: str, held: str) -> None:
-    cures = (
-        cure for kinds, cure in _CURES.items() if any(held.startswith(k) for k in kinds)
-    )
-    cure = next(cures, "X[{0}] = X[{0}].astype('str')").format(repr(name))
+    cures = (cure for kinds, cure in _CURES.items() if held.startswith(kinds))
+    cure = next(cures, "X = X.drop(columns=[{0}])").format(repr(name))
     message = f"column {name!r} {why}: before fit, {cure}"
     raise ClientError(message)
 
@@ -177,7 +175,7 @@ def array(column: Column, values: Any) -> Any:
         kind = dtype.removeprefix("category").strip("[]").partition("[")[0]
         categories: Any = pd.Index(list(column.categories), dtype=kind or "str")
         return pd.Categorical(values, categories, ordered=column.ordered)
-    if dtype.startswith("object"):
+    if dtype == "object[bool]" or column.has_none:
         return _objects(values, None if column.has_none else nan)
     if dtype.endswith("[pyarrow]"):
         return _of_arrow(values, dtype)
@@ -233,7 +231,9 @@ def _objects(values: Any, missing: Any) -> Any:
 def _dates(values: list[Any], dtype: str) -> Any:
     """Make dates of datetimes, which are in UTC if they have a time zone."""
     dates: Any = pd.Series(np.array(values, dtype="datetime64[us]"))
-    return (dates.dt.tz_localize("UTC") if "," in dtype else dates).astype(dtype)
+    dates = dates.dt.tz_localize("UTC") if "," in dtype else dates
+    found = dates.astype(dtype)  # which may be whole seconds
+    return found if (found == dates)[dates.notna()].all() else dates
 
 
 def _of_arrow(values: Any, dtype: str) -> Any:
