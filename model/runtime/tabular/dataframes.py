@@ -196,10 +196,10 @@ def _numbers(values: Any, dtype: str) -> Any:
     """Make numbers; those of pandas' own types, as Int64, have gaps of their own."""
     if "int" in dtype.lower() and _are_integers(values):
         found = _integers(values)
-    elif dtype.startswith("Int") and _are_integers(known := _known(values)):
-        if all(abs(value) < 2**63 for value in known):
-            return pd.array(values, dtype="Int64")
-        found = np.array(values, dtype="float64")
+    elif dtype.startswith("Int") and all(
+        value == int(value) and abs(value) < 2**63 for value in _known(values)
+    ):
+        return pd.array(values, dtype="Int64")
     else:
         single = dtype.lower() == "float32"
         found = np.array(values, dtype="float32" if single else "float64")

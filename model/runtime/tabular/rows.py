@@ -80,7 +80,7 @@ class Rows(dict[str | int, Any]):
 
     def _array(self, name: str | int, values: list[Any]) -> Any:
         column = self.schema.columns[self.schema.places[name]]
-        if column.dtype == "any":
+        if column.is_unknown:
             from runtime.tabular import dataframes  # noqa: PLC0415 -- it finds types
 
             return np.asarray(dataframes.array(column, values))
