@@ -19,6 +19,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
+import numpy as np
 import pandas as pd
 
 import runtime
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
 
     from runtime.training.checkpoints import Checkpoints
 
-VALIDATED_ROWS = 20  # that the last step of a job predicts
 LONGEST_METRIC = 255  # characters of a name, to SageMaker (T-52)
 _CHANNEL = "channel"  # in the attrs of a frame: where it was read
-SAMPLE = 1000  # rows of X on which ONNX has to answer the same
+SAMPLE = 1000  # rows on which Predictor is compared, and of X on which ONNX is
 
 
 class Job(Environment, Generic[Declared]):
@@ -114,7 +114,7 @@ class Job(Environment, Generic[Declared]):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
                 self.metric(f"validation:{name}", value)
-        self._state.held_out = pd.DataFrame(X).head(VALIDATED_ROWS)
+        self._state.held_out = _some(pd.DataFrame(X))
         if self.leader:  # the folders of all hosts become one archive (T-38)
             self._show(found, training)
 
@@ -160,7 +160,7 @@ class Job(Environment, Generic[Declared]):
             message = "a checkpoint with a model needs the X that it was fitted on"
             raise TypeError(message)
         if model is not None:
-            self._state.checkpointed = pd.DataFrame(X).head(VALIDATED_ROWS)
+            self._state.checkpointed = _some(pd.DataFrame(X))
             files = artifact.members(model, self._describe(model, X, partial=True))
         with self._step("checkpoint"), self._state.saving:
             self.checkpoints.save(state, files)
@@ -192,22 +192,29 @@ class Job(Environment, Generic[Declared]):
         model: Any,
         X: pd.DataFrame,
         held_out: pd.DataFrame | None = None,
+        *,
+        onnx: bool = True,
     ) -> None:
         """Save a fitted estimator, and the schema of the X that it was fitted on.
 
         Some rows of `held_out`, by default those of `evaluate` or of X, are predicted
-        as the last step of the job; no row is stored. Raises: ClientError.
+        as the last step of the job, which compares the answers with the model's own;
+        no row is stored. `onnx=False` makes no model.onnx. Raises: ClientError.
         """
         state = self._state
-        rows = _rows_like(X, held_out if held_out is not None else state.held_out)
+        given = held_out if held_out is not None else state.held_out
+        rows = _some(_rows_like(X, given))
         state.partial = state.stopping.is_set()
         description = self._describe(model, X, partial=state.partial)
+        if not onnx:
+            description |= artifact.without_onnx("train says onnx=False")
         with self._step("save"), state.saving:
             if self.leader:
                 artifact.save(self.model_dir, model, description)
-                state.sample = _sample(pd.DataFrame(X))
+                state.sample = _sample(pd.DataFrame(X)) if onnx else None
+                state.answers = _answers(model, X, rows)
             state.saved.set()
-        state.held_out = rows.head(VALIDATED_ROWS)
+        state.held_out = rows
 
     def script(self, path: str) -> None:
         """Run a script-mode script that lies beside `train`, with its arguments (T-25).
@@ -311,6 +318,24 @@ def _ordered(rows: pd.DataFrame, names: Any) -> pd.DataFrame:
         columns = ", ".join(map(repr, more))
         print(f"the model was not fitted on {columns}: left out of the held-out rows")
     return rows[list(names)]
+
+
+def _some(rows: pd.DataFrame) -> pd.DataFrame:
+    """Take rows, in their order: if there are many, some from everywhere."""
+    if len(rows) <= SAMPLE:
+        return rows
+    chosen = np.random.default_rng(0).choice(len(rows), SAMPLE, replace=False)
+    return rows.iloc[np.sort(chosen)]
+
+
+def _answers(model: Any, X: Any, rows: pd.DataFrame) -> list[Any] | None:
+    """Ask the model itself; None where it is no estimator, or takes other rows."""
+    try:
+        given = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
+        found: list[Any] = np.asarray(model.predict(given)).tolist()
+    except Exception:  # noqa: BLE001 -- the model's, of any kind
+        return None
+    return found
 
 
 def _sample(X: pd.DataFrame) -> pd.DataFrame:

@@ -139,7 +139,11 @@ def _validate(job: "Job[Any]", state: JobState) -> None:
     """Ask the model folder in a fresh process. Raises: ModelError."""
     start = time.monotonic()
     onnx = validation.validate(
-        job.model_dir, state.held_out, state.sample, state.stopping.is_set
+        job.model_dir,
+        state.held_out,
+        state.sample,
+        state.stopping.is_set,
+        answers=state.answers,
     )
     state.seconds["validate"] = time.monotonic() - start
     if onnx:
