@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from runtime.training.checkpoints import Checkpoints
 
+LEARNED_FROM, MEASURED_ON = ("training", "train"), ("validation", "test")  # channels
 LONGEST_METRIC = 255  # characters of a name, to SageMaker (T-52)
 _CHANNEL = "channel"  # in the attrs of a frame: where it was read
 SAMPLE = 1000  # rows on which Predictor is compared, and of X on which ONNX is
@@ -61,15 +62,22 @@ class Job(Environment, Generic[Declared]):
         self.metrics: dict[str, float] = {}
         self._state = state or JobState(base_dir)
         self._missing: dict[str, Sequence[str]] = {}
+        self._learned: data.Learned | None = None
+        self._notes: list[str] = []  # for the report
 
     def read(self, name: str, **pandas_options: Any) -> pd.DataFrame:
         """Read all files of a channel into one frame, as `data.read` says.
 
-        Raises: ClientError.
+        Columns of `validation` or `test` are to hold what those of `training` do, if
+        that was read before. Raises: ClientError.
         """
+        learned = self._learned if name in MEASURED_ON else None
         with self._step(f"read {name}"):
-            rows = data.read(self.channel(name), **pandas_options)
+            rows = data.read(self.channel(name), learned, **pandas_options)
+        if name in LEARNED_FROM:
+            self._learned = data.learn(rows, name)
         self._missing |= rows.attrs.get("missing", {})
+        self._notes += [f"{name}: {note}" for note in rows.attrs.pop("notes", [])]
         rows.attrs[_CHANNEL] = name  # for errors; parts of the frame keep it
         return rows
 
@@ -114,6 +122,9 @@ class Job(Environment, Generic[Declared]):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
                 self.metric(f"validation:{name}", value)
+        if found.unseen:
+            print(found.unseen)
+            self._notes.append(found.unseen)
         self._state.held_out = _some(pd.DataFrame(X))
         if self.leader:  # the folders of all hosts become one archive (T-38)
             self._show(found, training)
@@ -131,10 +142,14 @@ class Job(Environment, Generic[Declared]):
             seconds=self._state.seconds,
             training=training,
             date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            notes=self._notes,
         )
         try:
             with self._step("report"):
-                report.write(self.output_data_dir / "report.html", found, context)
+                file = self.output_data_dir / "report.html"
+                lack = report.write(file, found, context)
+            if lack:
+                print(lack)
         except Exception:  # noqa: BLE001 -- a page is not worth a model
             traceback.print_exc()
             print("there is no report.html: the job goes on without it", flush=True)
