@@ -26,8 +26,8 @@ def test_one_line_names_column_cells_and_cures(
     put(tmp_path, [*NUMBERS, *["?"] * 6, ""])
     assert said(capsys, tmp_path) == (
         "column 'a' is text, as 6 of its 106 cells are no numbers ('?'): read it with "
-        'na_values=["?"] if that means a missing value, or with '
-        "dtype={'a': 'str'} if it is meant as text\n"
+        'na_values=["?"] if that means a missing value; if it is meant as text, say '
+        "dtype={'a': 'str'}\n"
     )
 
 
@@ -69,7 +69,7 @@ def test_percent_signs_are_taken_off_by_the_line_that_is_told(
     sentence = said(capsys, tmp_path)
     line = "rows['a'] = rows['a'].str.rstrip('% ').astype('float')"
     assert "3 of its 103 cells are no numbers ('12.5%', ' 3 %', '-0.25%')" in sentence
-    assert f": take off the signs in train, {line}, or with dtype=" in sentence
+    assert f": take off the signs in train, {line}; if it is meant" in sentence
     rows = data.read(tmp_path)
     exec(line, {"rows": rows})
     assert rows["a"][:3].tolist() == [12.5, 3, -0.25]
@@ -96,9 +96,9 @@ def test_dates_are_named_with_the_option_that_reads_them(
     """B7."""
     put(tmp_path, cells * 20)
     sentence = said(capsys, tmp_path)
-    assert f"as 40 of its 40 cells are dates ({cells[0]!r}, {cells[1]!r})" in sentence
+    assert f"as all of its 40 cells are dates ({cells[0]!r}, {cells[1]!r})" in sentence
     spelt = "".join(f', {name}="{value}"' for name, value in options.items())
-    assert f"with parse_dates=['a']{spelt}, or with dtype={{'a': 'str'}}" in sentence
+    assert f"or, with parse_dates=['a']{spelt}, as rows['a'].dt.year; if" in sentence
     rows = data.read(tmp_path, parse_dates=["a"], **options)
     assert rows["a"].dt.month.tolist() == [1, 2] * 20
 

@@ -59,15 +59,15 @@ def test_one_empty_cell_changes_neither_task_nor_labels(
         (
             "few integers",
             (
-                "task: classification, as the target 'y' has 3 different whole numbers, at "
-                "most 20; to override it, set task=regression"
+                "task: classification, as the target 'y' has 3 different whole numbers,"
+                " at most 20; to override it, set task=regression"
             ),
         ),
         (
             "many integers",
             (
-                "task: regression, as the target 'y' has 60 different whole numbers, more "
-                "than 20; to override it, set task=classification"
+                "task: regression, as the target 'y' has 60 different whole numbers, "
+                "more than 20; to override it, set task=classification"
             ),
         ),
         ("text", "task: classification, as the target 'y' is text"),
@@ -75,8 +75,8 @@ def test_one_empty_cell_changes_neither_task_nor_labels(
         (
             "True and False",
             (
-                "task: classification, as the target 'y' is true or false; to override it, "
-                "set task=regression"
+                "task: classification, as the target 'y' is true or false; to override "
+                "it, set task=regression"
             ),
         ),
     ],

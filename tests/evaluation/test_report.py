@@ -298,11 +298,12 @@ def test_a_model_that_fails_on_shuffled_rows_has_a_page() -> None:
 
 def test_a_page_names_its_job_target_rows_and_date() -> None:
     y = NOISY.rename("price <&>")
-    told = context(title="job <1>", date="2026-11-28 19:30 UTC")
+    told = context(title="job <1>", date="2026-11-28 19:30 UTC", training=X[:77])
     page = Page(report.page(evaluate(Ridge().fit(X, y), X, y), told))
     about = " ".join(page.text[: page.text.index("Metrics")].split())
     for word in ("job <1>", "price <&>", "120 held-out rows", "2026-11-28 19:30 UTC"):
         assert word in about
+    assert "fitted on 77 rows" in about
     title = "job <1>, price <&>, 120 held-out rows, 2026-11-28 19:30 UTC"
     assert about.startswith(title)
 

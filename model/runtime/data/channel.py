@@ -106,7 +106,8 @@ def read(
     frame = _finish_all(frame, own, spelt)
     if learned:
         kinds.refuse_others(frame[inferred], learned, folder.name)
-    notes = [*_row_numbers(frames), *_odd_cells(frame, own, spelt)]
+    notes = [] if learned else _row_numbers(frames)
+    notes += _odd_cells(frame, own, spelt)
     for note in notes:
         print(note)
     frame.attrs |= {"missing": _missing(frame, own), "left_out": left_out}

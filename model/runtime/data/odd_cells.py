@@ -45,8 +45,8 @@ def advice(text: "pd.Series[Any]") -> str:
     if not n_cells or not few:
         return ""
     told = _of_dates(text, found) if usual is _DATES else of_numbers(text)
-    meant = f"dtype={{{text.name!r}: 'str'}} if it is meant as text"
-    return f"column {text.name!r} is text, as {told}, or with {meant}"
+    meant = f"if it is meant as text, say dtype={{{text.name!r}: 'str'}}"
+    return f"column {text.name!r} is text, as {told}; {meant}"
 
 
 def of_numbers(text: "pd.Series[Any]") -> str:
@@ -68,9 +68,9 @@ def of_numbers(text: "pd.Series[Any]") -> str:
         options[0] = f"read it with {options[0]}"
     cure = " and ".join(options) or "write numbers there"
     n_others, n_cells = sum(others.values()), _total(found)
-    return (
-        f"{n_others} of its {n_cells} cells are no numbers ({_shown(others)}): {cure}"
-    )
+    none = f"none of its {n_cells} cells is a number"
+    some = f"{n_others} of its {n_cells} cells are no numbers"
+    return f"{some if n_others < n_cells else none} ({_shown(others)}): {cure}"
 
 
 def _of_dates(text: "pd.Series[Any]", found: dict[str, Counts]) -> str:
@@ -81,10 +81,11 @@ def _of_dates(text: "pd.Series[Any]", found: dict[str, Counts]) -> str:
     if form != _DATES[0]:
         option += f', date_format="{form}"'
     others = f", but not all ({_shown(odd)})" if odd else ""
+    n_dates = sum(dates.values()) if odd else "all"
     return (
-        f"{sum(dates.values())} of its {_total(found)} cells are dates "
-        f"({_shown(dates)}){others}: to learn from them make numbers of them, in a "
-        f"transformer beside train, or as rows[{text.name!r}].dt.year with {option}"
+        f"{n_dates} of its {_total(found)} cells are dates ({_shown(dates)}){others}: "
+        "to learn from them make numbers of them, in a transformer beside train or, "
+        f"with {option}, as rows[{text.name!r}].dt.year"
     )
 
 

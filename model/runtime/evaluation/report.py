@@ -85,6 +85,7 @@ def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
         tables["Training data"] = pd.DataFrame(X)
     return kind(evaluation) | {
         "job": context,
+        "n_fitted": 0 if X is None else len(X),
         "evaluation": evaluation,
         "training": _attempt(_training, asked.model, X, y),
         "importance": _attempt(_importance, asked),
