@@ -106,8 +106,8 @@ def test_the_task_and_the_labels_do_not_depend_on_one_empty_cell(
 def test_the_task_is_the_owners_where_it_is_given(base_dir: Path) -> None:
     """B8."""
     rows = rows_of(lambda size, _: int(size > 5))
-    header = ["y", "size", "colour", "flag"]
-    out = train(base_dir, [header, *rows], target="y", task="regression")
+    rows = [["y", "size", "colour", "flag"], *rows]
+    out = train(base_dir, rows, target="y", task="regression")
     assert "task: regression, as was asked for" in out
     assert "validation:rmse=" in out
 

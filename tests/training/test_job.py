@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 
 from runtime import Job
 from runtime.errors import ClientError
@@ -255,6 +257,28 @@ def test_the_models_own_answers_go_along_with_the_rows_to_predict(
     assert len(found) == (len(X) if rows == "X" else 1000)
     assert found.index.is_monotonic_increasing
     assert answers == pytest.approx(model.predict(found[["size", "age"]]).tolist())
+
+
+@pytest.mark.parametrize("given", [pd.Series, list, pd.DataFrame], ids=str)
+def test_documents_have_answers_where_the_model_takes_them_so(
+    base_dir: Path, given: Any
+) -> None:
+    """A1: to a model of texts a frame of them is one text, the name of its column."""
+    texts = ["a b", "b c", "c a"]
+    model = make_pipeline(CountVectorizer(token_pattern="."), DummyClassifier())
+    made = job(base_dir)
+    made.save(model.fit(texts, [1, 1, 0]), given(texts))
+    expected = [1, 1, 1] if given is pd.Series else None
+    assert made._state.answers == expected
+
+
+def test_of_a_wide_table_few_rows_are_compared(base_dir: Path) -> None:
+    """A1: what is written for the end of the job stays small."""
+    wide = pd.DataFrame(0.0, range(1000), [str(n) for n in range(4000)])
+    made = job(base_dir)
+    made.evaluate(DummyRegressor().fit(wide, range(1000)), wide, range(1000))
+    assert made._state.held_out is not None
+    assert len(made._state.held_out) == 251
 
 
 def test_what_is_no_estimator_has_no_answers_of_its_own(base_dir: Path) -> None:

@@ -111,9 +111,9 @@ def without_onnx(why: str) -> dict[str, str]:
 
 
 def why_no_onnx(description: dict[str, Any]) -> str:
-    """Give the reason that `without_onnx` has noted, if any."""
-    note = str(description.get(ONNX_NOTE, f"there is no {ONNX}"))
-    return note.removeprefix(_NO_ONNX)
+    """Give the reason that `without_onnx` has noted, where there is no model.onnx."""
+    before, _, why = str(description.get(ONNX_NOTE, "")).partition(_NO_ONNX)
+    return why if not before and why else f"there is no {ONNX}"
 
 
 def _writing(description: dict[str, Any]) -> Write:

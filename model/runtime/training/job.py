@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 LEARNED_FROM, MEASURED_ON = ("training", "train"), ("validation", "test")  # channels
 LONGEST_METRIC = 255  # characters of a name, to SageMaker (T-52)
+CELLS = 1_000_000  # of the rows on which Predictor is compared, about
 _CHANNEL = "channel"  # in the attrs of a frame: where it was read
 SAMPLE = 1000  # rows on which Predictor is compared, and of X on which ONNX is
 
@@ -321,7 +322,7 @@ def _rows_like(X: Any, held_out: Any) -> pd.DataFrame:
     if not absent:
         return _ordered(rows, fitted.columns)
     if len(rows.columns) == len(fitted.columns):
-        return rows
+        return rows.set_axis(fitted.columns, axis="columns")
     names = ", ".join(map(repr, absent))
     print(f"the held-out rows lack {names}: rows of X are predicted in their place")
     return fitted
@@ -337,20 +338,23 @@ def _ordered(rows: pd.DataFrame, names: Any) -> pd.DataFrame:
 
 def _some(rows: pd.DataFrame) -> pd.DataFrame:
     """Take rows, in their order: if there are many, some from everywhere."""
-    if len(rows) <= SAMPLE:
+    most = min(SAMPLE, CELLS // max(1, rows.shape[1]) + 1)
+    if len(rows) <= most:
         return rows
-    chosen = np.random.default_rng(0).choice(len(rows), SAMPLE, replace=False)
+    chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
     return rows.iloc[np.sort(chosen)]
 
 
 def _answers(model: Any, X: Any, rows: pd.DataFrame) -> list[Any] | None:
     """Ask the model itself; None where it is no estimator, or takes other rows."""
+    given: Any = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
+    if isinstance(X, pd.Series):
+        given = rows.iloc[:, 0]
     try:
-        given = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
-        found: list[Any] = np.asarray(model.predict(given)).tolist()
+        found = [*np.asarray(model.predict(given)).tolist()]
     except Exception:  # noqa: BLE001 -- the model's, of any kind
         return None
-    return found
+    return found if len(found) == len(rows) else None
 
 
 def _sample(X: pd.DataFrame) -> pd.DataFrame:
