@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runtime.data.target import split_target
+    from runtime.data.target import infer_task, split_target
     from runtime.errors import BadInput, ClientError, Problem
     from runtime.models.engine import load
     from runtime.tabular.rows import Rows
@@ -25,6 +25,7 @@ __all__ = [
     "Job",
     "Problem",
     "Rows",
+    "infer_task",
     "load",
     "run",
     "split_target",
@@ -38,6 +39,7 @@ _HOMES = {
     "Job": "runtime.training.job",
     "Problem": "runtime.errors",
     "Rows": "runtime.tabular.rows",
+    "infer_task": "runtime.data.target",
     "load": "runtime.models.engine",
     "run": "runtime.training.runner",
     "split_target": "runtime.data.target",

@@ -26,8 +26,8 @@ def test_one_line_names_column_cells_and_cures(
     put(tmp_path, [*NUMBERS, *["?"] * 6, ""])
     assert said(capsys, tmp_path) == (
         "column 'a' is text, as 6 of its 106 cells are no numbers ('?'): read it with "
-        'na_values=["?"] if that means a missing value, or with '
-        "dtype={'a': 'str'} if it is meant as text\n"
+        'na_values=["?"] if that means a missing value; if it is meant as text, say '
+        "dtype={'a': 'str'}\n"
     )
 
 
@@ -61,6 +61,94 @@ def test_the_cure_is_one(
     assert values[:100].tolist() == list(range(100))
 
 
+def test_percent_signs_are_taken_off_by_the_line_that_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """B7."""
+    put(tmp_path, ["12.5%", " 3 %", "-0.25%", "", *NUMBERS])
+    sentence = said(capsys, tmp_path)
+    line = "rows['a'] = rows['a'].str.rstrip('% ').astype('float')"
+    assert "3 of its 103 cells are no numbers ('12.5%', ' 3 %', '-0.25%')" in sentence
+    assert f": take off the signs in train, {line}; if it is meant" in sentence
+    rows = data.read(tmp_path)
+    exec(line, {"rows": rows})
+    assert rows["a"][:3].tolist() == [12.5, 3, -0.25]
+    assert rows["a"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        (["2024-01-31", "2024-02-29"], {}),
+        (["2024-01-31T10:00:00Z", "2024-02-29T11:30:00Z"], {}),
+        (["31.01.2024", "29.02.2024"], {"date_format": "%d.%m.%Y"}),
+        (["1/31/2024", "2/29/2024"], {"date_format": "%m/%d/%Y"}),
+        (["2024/01/31", "2024/02/29"], {"date_format": "%Y/%m/%d"}),
+    ],
+    ids=str,
+)
+def test_dates_are_named_with_the_option_that_reads_them(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    cells: list[str],
+    options: dict[str, Any],
+) -> None:
+    """B7."""
+    put(tmp_path, cells * 20)
+    sentence = said(capsys, tmp_path)
+    assert f"as all of its 40 cells are dates ({cells[0]!r}, {cells[1]!r})" in sentence
+    spelt = "".join(f', {name}="{value}"' for name, value in options.items())
+    assert f"or, with parse_dates=['a']{spelt}, as rows['a'].dt.year; if" in sentence
+    rows = data.read(tmp_path, parse_dates=["a"], **options)
+    assert rows["a"].dt.month.tolist() == [1, 2] * 20
+
+
+def test_an_odd_cell_among_dates_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """B7."""
+    put(tmp_path, [*["2024-01-31"] * 30, "soon"])
+    assert "as 30 of its 31 cells are dates ('2024-01-31'), but not all ('soon')" in (
+        said(capsys, tmp_path)
+    )
+
+
+def test_what_is_said_of_columns_goes_along_with_the_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """B7: for the report."""
+    put(tmp_path, [*NUMBERS, "?"])
+    rows = data.read(tmp_path)
+    assert [f"{note}\n" for note in rows.attrs["notes"]] == [capsys.readouterr().out]
+
+
+@pytest.mark.parametrize("names", [",a,b", "Unnamed: 0,a,b"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_index_that_pandas_writes_is_named_with_the_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: str, parts: int
+) -> None:
+    """A5."""
+    for part in range(parts):
+        (tmp_path / f"{part}.csv").write_text(f"{names}\n0,5,x\n1,5,y\n")
+    assert said(capsys, tmp_path) == (
+        "column 'Unnamed: 0' counts rows, as the index that to_csv() writes: leave it "
+        "out with index_col=0, or write the file with to_csv(index=False)\n"
+    )
+    assert said(capsys, tmp_path, index_col=0) == ""
+    assert [*data.read(tmp_path, index_col=0)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text", [",a\n5,1\n5,2\n", ",a\nx,1\ny,2\n", "a,\n1,1\n2,2\n", "n,a\n0,1\n1,2\n"]
+)
+def test_other_columns_are_not_taken_for_an_index(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """A5."""
+    (tmp_path / "a.csv").write_text(text)
+    assert said(capsys, tmp_path) == ""
+
+
 def test_what_is_declared_as_text_is_not_spoken_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,12 +163,22 @@ def test_what_is_declared_as_text_is_not_spoken_of(
         ["x", "y", *NUMBERS[:9]],
         [*NUMBERS, *"abcdef"],
         NUMBERS,
-        ["2024-01-05"] * 20,
+        ["2024-01-05", "x"] * 20,
+        ["2024-01-05", "7"] * 20,
         ["x"] * 20,
         [""] * 20,
         ["true", "false", "?"] * 20,
     ],
-    ids=["some", "many texts", "numbers", "dates", "text", "nothing", "flags"],
+    ids=[
+        "some",
+        "many texts",
+        "numbers",
+        "dates and text",
+        "dates and numbers",
+        "text",
+        "nothing",
+        "flags",
+    ],
 )
 def test_other_columns_are_not_spoken_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], cells: list[str]

@@ -468,12 +468,22 @@ def test_importance_takes_columns_of_any_type() -> None:
     pd.testing.assert_frame_equal(rows, before)
 
 
-def test_importance_ends_when_its_time_is_over() -> None:
+def test_the_importance_of_all_columns_is_measured_or_of_none() -> None:
+    """D22: as long as there is time, and each equally often."""
     wide = pd.DataFrame(RANDOM.normal(size=(50, 3000)))
     y = RANDOM.integers(2, size=50)
     model = RandomForestClassifier(50, random_state=0).fit(wide, y)
     started = os.times().elapsed
     found = importance.measure(evaluate(model, wide, y).predictions, 0.3)
     assert os.times().elapsed - started < 3
-    assert 0 < len(found.harm) < 3000
-    assert importance.measure(evaluate(model, wide, y).predictions, 0).harm == {}
+    assert found.harm == {}
+    assert found.seconds > 0.3
+    few = wide.iloc[:, :40]
+    asked = evaluate(model.fit(few, y), few, y).predictions
+    for seconds in (0.0, 0.2, 0.5, 60.0):
+        repeats = [
+            len(harm) for harm in importance.measure(asked, seconds).harm.values()
+        ]
+        assert len(repeats) in (0, 40)
+        assert len({*repeats}) <= 1
+    assert repeats[0] == importance.REPEATS

@@ -252,8 +252,29 @@ def test_importance_is_shown_for_all_columns_or_said_to_be_missing(
     monkeypatch.setattr(report, "IMPORTANCE_SECONDS", 0.0)
     page = Page(report.page(found, context()))
     shown = page.text[page.text.index("Importance of") : page.text.index("Held-out")]
-    assert "300 of 300 columns are not measured: the time for it, 0 s, was" in shown
-    assert "column0, column1, " in shown
+    assert "It is not measured, as 300 columns would take about " in shown
+    assert "column0" not in shown
+
+
+def test_what_a_page_lacks_for_want_of_time_is_told_to_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D22."""
+    assert report.write(tmp_path / "r.html", SMALL, context()) == ""
+    monkeypatch.setattr(report, "IMPORTANCE_SECONDS", 0.0)
+    said = report.write(tmp_path / "r.html", SMALL, context())
+    assert said.startswith(
+        "report.html: the importance of columns is not measured, as 2 columns would "
+    )
+
+
+def test_notes_on_the_data_are_shown() -> None:
+    """B7."""
+    notes = ["training: column 'a' is text, as 6 of its 106 cells", EVIL]
+    page = Page(report.page(SMALL, context(notes=notes)))
+    assert [note for note in notes if note not in page.text] == []
+    assert "About the data" in page.text
+    assert "About the data" not in Page(report.page(SMALL, context())).text
 
 
 def test_the_importance_has_its_mean_and_standard_deviation() -> None:
@@ -277,11 +298,14 @@ def test_a_model_that_fails_on_shuffled_rows_has_a_page() -> None:
 
 def test_a_page_names_its_job_target_rows_and_date() -> None:
     y = NOISY.rename("price <&>")
-    told = context(title="job <1>", date="2026-11-28 19:30 UTC")
+    told = context(title="job <1>", date="2026-11-28 19:30 UTC", training=X[:77])
     page = Page(report.page(evaluate(Ridge().fit(X, y), X, y), told))
     about = " ".join(page.text[: page.text.index("Metrics")].split())
     for word in ("job <1>", "price <&>", "120 held-out rows", "2026-11-28 19:30 UTC"):
         assert word in about
+    assert "fitted on 77 rows" in about
+    title = "job <1>, price <&>, 120 held-out rows, 2026-11-28 19:30 UTC"
+    assert about.startswith(title)
 
 
 @pytest.mark.parametrize("kind", ["str", "category"])

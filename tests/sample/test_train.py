@@ -86,6 +86,53 @@ def test_a_target_of_fractions_is_regressed(base_dir: Path) -> None:
     assert "validation:r2=" in out
 
 
+FLAGS = {"0.0/1.0": ["0.0", "1.0"], "0/1": ["0", "1"], "true": ["False", "True"]}
+
+
+@pytest.mark.parametrize("empty", [0, 1], ids=["whole", "one empty"])
+@pytest.mark.parametrize("spelt", FLAGS)
+def test_the_task_and_the_labels_do_not_depend_on_one_empty_cell(
+    base_dir: Path, spelt: str, empty: int
+) -> None:
+    """B8."""
+    rows = rows_of(lambda size, _: FLAGS[spelt][size > 5])
+    for row in rows[:empty]:
+        row[0] = ""
+    out = train(base_dir, [["y", "size", "colour", "flag"], *rows], target="y")
+    assert out.count("1 rows without a 'y' are left out") == empty
+    assert out.count("task: classification, as the target 'y' ") == 1
+    description = json.loads((base_dir / "model/model.json").read_text())
+    assert description["classes"] == ([False, True] if spelt == "true" else [0, 1])
+
+
+def test_the_task_is_the_owners_where_it_is_given(base_dir: Path) -> None:
+    """B8."""
+    rows = rows_of(lambda size, _: int(size > 5))
+    rows = [["y", "size", "colour", "flag"], *rows]
+    out = train(base_dir, rows, target="y", task="regression")
+    assert "task: regression, as was asked for" in out
+    assert "validation:rmse=" in out
+
+
+@pytest.mark.parametrize(
+    ("labels", "cells"),
+    [(["0", "1"], ["0.0", "1.0"]), (["1", "2", "X"], ["1", "2"])],
+    ids=["0.0 and 1.0", "text that is a number"],
+)
+def test_a_class_is_the_same_in_validation_however_it_is_spelt_there(
+    base_dir: Path, labels: list[str], cells: list[str]
+) -> None:
+    """B8, C12."""
+    places = [n % len(labels) for n in range(60)]
+    rows: list[list[object]] = [[labels[place], place] for place in places]
+    (base_dir / "input/data/validation").mkdir()
+    lines = "".join(f"{cell},{place}\n" for place, cell in enumerate(cells))
+    (base_dir / "input/data/validation/rows.csv").write_text(f"y,size\n{lines}")
+    header: list[object] = ["y", "size"]
+    out = train(base_dir, [header, *rows], target="y")
+    assert "validation:accuracy=1;" in out
+
+
 def test_without_a_header_the_first_column_is_the_target(base_dir: Path) -> None:
     """F-01."""
     train(base_dir, rows_of(lambda size, _: int(size > 5)))

@@ -1,5 +1,6 @@
 """What `train` is handed: a job over folders, as in a notebook."""
 
+import html
 import json
 import math
 import re
@@ -11,8 +12,10 @@ import joblib
 import pandas as pd
 import pytest
 from pydantic import BaseModel
-from sklearn.dummy import DummyRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 
 from runtime import Job
 from runtime.errors import ClientError
@@ -168,6 +171,121 @@ def test_rows_of_validation_are_matched_by_name(
     assert list(made._state.held_out) == ["size", "age"]
     said = f"the model was not fitted on {left}: left out of the held-out rows\n"
     assert capsys.readouterr().out.count(said) == (1 if left else 0)
+
+
+CARS = "".join(f"{n},{n % 7}.5,{'?' if n == 5 else n}\n" for n in range(40))
+
+
+def put(base_dir: Path, channel: str, text: str) -> None:
+    folder = base_dir / "input/data" / channel
+    folder.mkdir()
+    (folder / "rows.csv").write_text(text)
+
+
+def test_an_odd_cell_in_validation_alone_ends_the_job_before_fit(
+    base_dir: Path,
+) -> None:
+    """C12: with channel, column, cell and the option that cures it."""
+    put(base_dir, "training", f"price,age,hp\n{CARS.replace('?', '5')}")
+    put(base_dir, "validation", f"price,age,hp\n{CARS}")
+    made = job(base_dir)
+    made.read("training")
+    with pytest.raises(ClientError) as raised:
+        made.read("validation")
+    assert str(raised.value) == (
+        "channel 'validation': column 'hp' is text, but numbers in the channel "
+        "'training', as 1 of its 40 cells are no numbers ('?'): read it with "
+        'na_values=["?"] if that means a missing value'
+    )
+    assert made.read("validation", na_values=["?"])["hp"].isna().sum() == 1
+
+
+def test_other_channels_may_hold_what_they_will(base_dir: Path) -> None:
+    """C12: a table to join is not measured on."""
+    put(base_dir, "training", "price,shop\n1,2\n")
+    put(base_dir, "shops", "shop,price\nx,cheap\n")
+    made = job(base_dir)
+    made.read("training")
+    assert made.read("shops")["price"].tolist() == ["cheap"]
+
+
+def test_a_class_that_only_validation_has_is_counted_and_named(
+    base_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """B8: its rows count as wrong, and the log and the page say so."""
+    made, rows = job(base_dir), pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})
+    model = DummyClassifier().fit(rows, ["no", "yes", "yes", "yes"])
+    made.evaluate(model, rows, ["yes", "new", "new", "no"])
+    said = (
+        "2 held-out rows are of classes that the model was not fitted on ('new'): they "
+        "count as predicted wrong"
+    )
+    assert said in capsys.readouterr().out.splitlines()
+    page = (made.output_data_dir / "report.html").read_text()
+    assert "2 held-out rows are of classes that the model" in page
+
+
+def test_the_page_has_what_the_log_says_of_the_data(
+    base_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A5, B7: which column, how many odd cells, the first ones and the option."""
+    lines = "".join(f"{n},{line}\n" for n, line in enumerate(CARS.splitlines()))
+    put(base_dir, "training", f",price,age,hp\n{lines}")
+    made = job(base_dir)
+    rows = made.read("training")
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in said] == ["'Unnamed:", "'hp'"]
+    made.evaluate(
+        DummyRegressor().fit(rows[["age"]], rows["price"]), rows, rows["price"]
+    )
+    page = html.unescape((made.output_data_dir / "report.html").read_text())
+    assert [line for line in said if f"<li>training: {line}</li>" not in page] == []
+
+
+@pytest.mark.parametrize("rows", ["evaluate", "held_out", "X"])
+def test_the_models_own_answers_go_along_with_the_rows_to_predict(
+    base_dir: Path, rows: str
+) -> None:
+    """A1, C15: those of `evaluate`, of `held_out` or of X, a thousand at most."""
+    made, model, X, _ = fitted(base_dir, "price,size,age")
+    held_out = pd.DataFrame({"age": [3.0] * 3000, "size": [*range(3000)]})
+    if rows == "evaluate":
+        made.evaluate(model, held_out, held_out["size"])
+    made.save(model, X, held_out if rows == "held_out" else None)
+    found, answers = made._state.held_out, made._state.answers
+    assert found is not None
+    assert len(found) == (len(X) if rows == "X" else 1000)
+    assert found.index.is_monotonic_increasing
+    assert answers == pytest.approx(model.predict(found[["size", "age"]]).tolist())
+
+
+@pytest.mark.parametrize("given", [pd.Series, list, pd.DataFrame], ids=str)
+def test_documents_have_answers_where_the_model_takes_them_so(
+    base_dir: Path, given: Any
+) -> None:
+    """A1: to a model of texts a frame of them is one text, the name of its column."""
+    texts = ["a b", "b c", "c a"]
+    model = make_pipeline(CountVectorizer(token_pattern="."), DummyClassifier())
+    made = job(base_dir)
+    made.save(model.fit(texts, [1, 1, 0]), given(texts))
+    expected = [1, 1, 1] if given is pd.Series else None
+    assert made._state.answers == expected
+
+
+def test_of_a_wide_table_few_rows_are_compared(base_dir: Path) -> None:
+    """A1: what is written for the end of the job stays small."""
+    wide = pd.DataFrame(0.0, range(1000), [str(n) for n in range(4000)])
+    made = job(base_dir)
+    made.evaluate(DummyRegressor().fit(wide, range(1000)), wide, range(1000))
+    assert made._state.held_out is not None
+    assert len(made._state.held_out) == 251
+
+
+def test_what_is_no_estimator_has_no_answers_of_its_own(base_dir: Path) -> None:
+    """A1."""
+    made = job(base_dir)
+    made.save("model", X)
+    assert made._state.answers is None
 
 
 def test_a_column_that_validation_lacks_is_named_before_the_model_is_judged(

@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import TunedThresholdClassifierCV
 
 import runtime
 from harness import copy_program
+from runtime import Job
 from runtime.errors import ModelError
 from runtime.models import artifact
+from runtime.models.engine import hindrance
 from runtime.tabular.schema import Schema
 from runtime.training.job import SAMPLE, _sample
 from runtime.training.validation import validate
@@ -41,6 +46,7 @@ def during(*_):
 
 onnx_export.export = during
 """
+NO_ONNX = "scikit-learn will answer, which is right and slower than ONNX: "
 SAME = "ONNX answers the same, to 1e-05"
 PLAIN = ["model.joblib", "model.json"]
 
@@ -73,6 +79,10 @@ def noted(model_dir: Path, **limits: Any) -> dict[str, Any]:
     return description
 
 
+class Nothing(BaseModel):
+    """What the owner declares."""
+
+
 def files(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
@@ -98,7 +108,7 @@ def test_without_rows_of_x_there_is_no_conversion(model_dir: Path) -> None:
 def test_a_model_that_cannot_be_converted_is_as_it_was(tmp_path: Path) -> None:
     model = HistGradientBoostingRegressor(max_iter=2)
     said = noted(saved(tmp_path / "model", model))["onnx"]
-    assert said.startswith("no ONNX: ")
+    assert said.startswith(NO_ONNX)
     assert files(tmp_path / "model") == PLAIN
 
 
@@ -111,7 +121,7 @@ def test_a_predictor_that_onnx_does_not_suit_is_served_without(
     )
     (program / "predictor.py").write_text(text)
     said = noted(model_dir)["onnx"]
-    assert said.startswith("no ONNX: ")
+    assert said.startswith(NO_ONNX)
     assert files(model_dir) == PLAIN
 
 
@@ -122,7 +132,7 @@ def test_a_job_that_is_being_stopped_goes_without(
     during(program, "time.sleep(60)")
     started = time.monotonic()
     assert noted(model_dir, is_stopping=lambda: True)["onnx"] == (
-        "no ONNX: the job is stopping"
+        f"{NO_ONNX}the job is stopping"
     )
     assert time.monotonic() - started < 30
     assert files(model_dir) == PLAIN
@@ -153,9 +163,72 @@ def test_whatever_becomes_of_a_conversion_the_validation_stands(
     """H-73: what was found before is noted."""
     during(program, action)
     found = noted(model_dir, seconds=0.5 if "sleep" in action else 60)
-    assert found["onnx"] == f"no ONNX: {said}"
+    assert found["onnx"] == f"{NO_ONNX}{said}"
     assert [column["required"] for column in found["columns"]] == [True, True]
     assert files(model_dir) == PLAIN
+
+
+BY_SHARE = PREDICTOR.replace(
+    "self.model.predict(rows)",
+    "self.model.classes_[self.model.predict_proba(rows).argmax(axis=1)]",
+)
+
+
+@pytest.mark.parametrize("predictor", [BY_SHARE, PREDICTOR], ids=["share", "label"])
+def test_a_predictor_that_contradicts_the_report_is_told_of(
+    tmp_path: Path, program: Path, capfd: pytest.CaptureFixture[str], predictor: str
+) -> None:
+    """A1: a tuned threshold decides otherwise than the largest probability."""
+    (program / "predictor.py").write_text(predictor)
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"n": random.normal(size=900)})
+    y = np.where(rows["n"] + random.normal(size=900) > 1.7, "yes", "no")
+    model = TunedThresholdClassifierCV(
+        LogisticRegression(), scoring=make_scorer(f1_score, pos_label="yes")
+    )
+    made = Job(tmp_path / "ml", Nothing())
+    made.evaluate(model.fit(rows[:500], y[:500]), rows[500:], y[500:])
+    made.save(model, rows[:500], onnx=False)
+    state = made._state
+    validate(made.model_dir, state.held_out, state.sample, answers=state.answers)
+    found = json.loads((made.model_dir / "model.json").read_bytes())
+    log = capfd.readouterr().err
+    if predictor is PREDICTOR:
+        assert "predictor" not in found
+        assert log == ""
+        return
+    told = model.predict(rows[500:])
+    most = model.classes_[model.predict_proba(rows[500:]).argmax(axis=1)]
+    first = int(np.flatnonzero(told != most)[0])
+    assert found["predictor"].startswith(
+        f"gives {(told != most).sum()} of 400 held-out rows another answer than "
+        "model.predict, which was measured: 'no' in the place of 'yes' in row "
+        f"{500 + first}. "
+    )
+    assert log == f"WARNING:validate:Predictor {found['predictor']}\n"
+
+
+def test_an_answer_that_onnx_alone_gets_wrong_is_no_onnx(
+    model_dir: Path, program: Path
+) -> None:
+    """A1: with either engine."""
+    doubled = "self.model.predict(rows) * (1 + hasattr(self.model, 'instant'))"
+    text = PREDICTOR.replace("self.model.predict(rows)", doubled)
+    (program / "predictor.py").write_text(text)
+    said = noted(model_dir, answers=X["n"].tolist()[:5])["onnx"]
+    assert said.startswith(f"{NO_ONNX}gives 4 of 5 held-out rows another answer")
+    assert files(model_dir) == PLAIN
+
+
+def test_a_train_may_do_without_onnx(tmp_path: Path) -> None:
+    """D22: the log of the job is silent, and `serve` says why scikit-learn answers."""
+    made = Job(tmp_path / "ml", Nothing())
+    made.save(LinearRegression().fit(X, X["n"]), X, onnx=False)
+    said = validate(made.model_dir, made._state.held_out, made._state.sample)
+    assert said == ""
+    assert files(made.model_dir) == PLAIN
+    reason = hindrance(made.model_dir, artifact.describe(made.model_dir), "onnx")
+    assert reason == "train says onnx=False"
 
 
 def test_a_model_that_cannot_be_loaded_is_refused_with_its_file(
@@ -194,7 +267,7 @@ def test_a_disk_without_room_for_onnx_costs_no_model(model_dir: Path) -> None:
     """T-42: where its file cannot be written, the model is as it was saved."""
     before = (model_dir / "model.json").read_bytes()
     (model_dir / f".model.onnx.{os.getpid()}").mkdir()  # where it would be written
-    assert validate(model_dir, X, X).startswith("no ONNX: [Errno ")
+    assert validate(model_dir, X, X).startswith(f"{NO_ONNX}[Errno ")
     assert (model_dir / "model.json").read_bytes() == before
     assert not (model_dir / "model.onnx").exists()
 

@@ -2,13 +2,15 @@
 
 `channel` lists the files and makes one table of them, `readers` reads one file (a
 function a format), `partitions` reads the names of folders, `options` holds what the
-owner says of columns, `odd_cells` warns of what makes text of numbers, `target` splits
-X and y. Nothing here knows of jobs, models or requests; what a cell means is said in
-`tabular`, so that training and serving agree. `training` alone imports this package;
-owners import `split_target` from `runtime`.
+owner says of columns, `odd_cells` warns of what makes text of numbers, `kinds` compares
+two channels, `target` splits X and y and infers the task. Nothing here knows of jobs,
+models or requests; what a cell means is said in `tabular`, so that training and serving
+agree. `training` alone imports this package; owners import `split_target` and
+`infer_task` from `runtime`.
 """
 
 from runtime.data.channel import read
-from runtime.data.target import split_target
+from runtime.data.kinds import Learned, learn
+from runtime.data.target import infer_task, split_target
 
-__all__ = ["read", "split_target"]
+__all__ = ["Learned", "infer_task", "learn", "read", "split_target"]

@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 
-from runtime.data.odd_cells import warn_of_odd_cells
+from runtime.data import kinds, odd_cells
 from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.data.partitions import partition_columns
 from runtime.data.readers import (
@@ -60,18 +60,21 @@ _SPELT = ("CSV", "TSV")
 _KINDS = {"string": "text", "boolean": "true and false"}
 
 
-def read(folder: Path, **options: Any) -> pd.DataFrame:
+def read(
+    folder: Path, learned: kinds.Learned | None = None, **options: Any
+) -> pd.DataFrame:
     """Read all files of a channel, sub-folders too (T-27), sorted by path.
 
     They are CSV, Parquet or JSON Lines; the names of folders `name=value` are columns
     too. `options` are pandas' of `read_csv`: `header=None` for files without a header
     line, whose columns are then "0", "1", ...; `dtype={"zip": "str"}` for text as it
-    is written.
+    is written. What is text in the channel that was `learned` from is read as text.
 
     Returns: `(n_rows, n_columns)`. Where a column takes other texts for missing than
     `cells.NA_VALUES`, `attrs["missing"]` lists them by its name; `attrs["left_out"]`
-    has the types of columns that were left out, as no request can spell them.
-    Raises: ClientError, which names the file, and the line or the column.
+    has the types of columns that were left out, as no request can spell them, and
+    `attrs["notes"]` what the log says of columns. Raises: ClientError, which names the
+    file, and the line or the column.
     """
     files = _files(folder)
     form = _format(folder, files)
@@ -88,15 +91,27 @@ def read(folder: Path, **options: Any) -> pd.DataFrame:
     frame = _concatenate(frames)
     frame[[*folders]] = folders
     own = {str(name): declared.column(str(name)) for name in frame}
-    mixed = [n for n in own if own[n].dtype is None and _is_mixed(frame[n])]
+    inferred = [name for name in own if own[name].dtype is None]
+    mixed = [name for name in inferred if _is_mixed(frame[name])]
     if mixed and declared.typed:
         _refuse_types(mixed[0], dict(zip(files, frames, strict=True)))
+    if learned and not declared.typed:
+        texts = [name for name in inferred if learned.kinds.get(name) == kinds.TEXT]
+        own |= {name: own[name]._replace(dtype="str") for name in texts}
+        mixed += [n for n in texts if frame[n].dtype != "str" and n not in mixed]
     if mixed:
         as_text = partial(reader, as_text=mixed)
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
     spelt = [*map(str, folders)] if declared.typed else [*own]
     frame = _finish_all(frame, own, spelt)
+    if learned:
+        kinds.refuse_others(frame[inferred], learned, folder.name)
+    notes = [] if learned else _row_numbers(frames)
+    notes += _odd_cells(frame, own, spelt)
+    for note in notes:
+        print(note)
     frame.attrs |= {"missing": _missing(frame, own), "left_out": left_out}
+    frame.attrs["notes"] = notes
     return frame
 
 
@@ -268,10 +283,26 @@ def _finish_all(
 
     with ThreadPoolExecutor(cpu_count()) as pool:
         columns = dict(zip(own, pool.map(finish, own), strict=True))
-    for name in spelt:
-        if own[name].dtype is None and columns[name].dtype == "str":
-            warn_of_odd_cells(columns[name])
     return pd.DataFrame(columns, copy=False)
+
+
+def _odd_cells(
+    frame: pd.DataFrame, own: dict[str, ColumnOption], spelt: Collection[str]
+) -> list[str]:
+    """Say which columns are text, and hold numbers or dates."""
+    texts = (n for n in spelt if own[n].dtype is None and frame[n].dtype == "str")
+    return [*filter(None, (odd_cells.advice(frame[name]) for name in texts))]
+
+
+def _row_numbers(frames: list[pd.DataFrame]) -> list[str]:
+    """Say which column without a name is the index that `to_csv` writes."""
+    return [
+        f"column {name!r} counts rows, as the index that to_csv() writes: leave it out "
+        "with index_col=0, or write the file with to_csv(index=False)"
+        for name in frames[0].columns[:1]
+        if name.startswith("Unnamed: ")
+        and all(f[name].dtype.kind == "i" and f[name].is_unique for f in frames)
+    ]
 
 
 def _missing(frame: pd.DataFrame, own: dict[str, ColumnOption]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Text columns that look like numbers with a few odd cells: said, not changed.
+"""Text columns that look like numbers or dates: said, with the cure, and not changed.
 
 One "?" among a thousand numbers makes text of them, and a model that learns from each
 number as if it was a word. Only the owner knows what the odd cell means.
@@ -6,6 +6,7 @@ number as if it was a word. Only the owner knows what the odd cell means.
 
 import json
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from runtime.tabular.cells import is_number
@@ -17,40 +18,100 @@ _FEW = 5  # texts that stand for a missing value
 _NEARLY_ALL = 0.9
 _SHOWN = 3
 _LENGTH = 20  # characters of a cell that are shown
-_THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d*)?\s*", re.ASCII)
-_DECIMAL = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
+_SPELLINGS = {  # the first that fits, of a cell that is no number
+    "thousands": re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d*)?\s*", re.ASCII),
+    "decimal": re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII),
+    "percent": re.compile(r"\s*[+-]?\d+(\.\d+)?\s*%\s*", re.ASCII),
+    "%Y-%m-%d": re.compile(r"\d{4}-\d\d?-\d\d?([T ]\d\d:\d\d\S*)?", re.ASCII),
+    "%Y/%m/%d": re.compile(r"\d{4}/\d\d?/\d\d?", re.ASCII),
+    "%d.%m.%Y": re.compile(r"\d\d?\.\d\d?\.\d{4}", re.ASCII),
+    "%m/%d/%Y": re.compile(r"\d\d?/\d\d?/\d{4}", re.ASCII),
+}
+_NUMBERS = ("number", "thousands", "decimal", "percent")
+_DATES = tuple(name for name in _SPELLINGS if name.startswith("%"))
+Counts = dict[str, int]  # of cells, by their text
 
 
-def warn_of_odd_cells(text: "pd.Series[Any]") -> None:
-    """Say in the log that nearly all cells of a column of text are numbers."""
-    commas: dict[str, int] = {}
-    odd: dict[str, int] = {}
-    counts = text.value_counts()
-    for cell, count in counts.items():
-        if not is_number(str(cell)):
-            has_comma = _THOUSANDS.fullmatch(str(cell)) or _DECIMAL.fullmatch(str(cell))
-            (commas if has_comma else odd)[str(cell)] = count
-            if len(odd) > _FEW:
-                return
-    n_cells = int(counts.sum())
-    if sum(odd.values()) > (1 - _NEARLY_ALL) * n_cells:
-        return
-    found = commas | odd
-    shown = ", ".join(repr(cell[:_LENGTH]) for cell in [*found][:_SHOWN])
-    more = ", …" if len(found) > _SHOWN else ""
-    print(
-        f"column {text.name!r} is text, as {sum(found.values())} of its {n_cells} "
-        f"cells are no numbers ({shown}{more}): read it with {_cure(commas, odd)}, or "
-        f"with dtype={{{text.name!r}: 'str'}} if it is meant as text"
+def advice(text: "pd.Series[Any]") -> str:
+    """Say that nearly all cells of a column of text are numbers, or dates.
+
+    Returns: a sentence with the first of the cells and the options that cure it, or "".
+    """
+    found = _by_spelling(text, _FEW)
+    n_cells, n_dates = _total(found), _total(found, _DATES)
+    usual = _DATES if n_dates > _total(found, _NUMBERS) else _NUMBERS
+    odd = _listed(found, found.keys() - {*usual})
+    few = len(odd) <= _FEW and sum(odd.values()) <= (1 - _NEARLY_ALL) * n_cells
+    if not n_cells or not few:
+        return ""
+    told = _of_dates(text, found) if usual is _DATES else of_numbers(text)
+    meant = f"if it is meant as text, say dtype={{{text.name!r}: 'str'}}"
+    return f"column {text.name!r} is text, as {told}; {meant}"
+
+
+def of_numbers(text: "pd.Series[Any]") -> str:
+    """Say how many cells of a column are no numbers, the first ones, and the cure."""
+    found = _by_spelling(text, len(text))
+    odd = _listed(found, ["odd", *_DATES])
+    others = _listed(found, _NUMBERS[1:]) | odd
+    options = []
+    if found["thousands"] or found["decimal"]:
+        options.append('decimal=","' if found["decimal"] else 'thousands=","')
+    if odd and len(odd) <= _FEW:
+        listed = ", ".join(json.dumps(cell, ensure_ascii=False) for cell in odd)
+        options.append(f"na_values=[{listed}] if that means a missing value")
+    if found["percent"]:
+        column = f"rows[{text.name!r}]"
+        line = f"{column} = {column}.str.rstrip('% ').astype('float')"
+        options.append(f"take off the signs in train, {line}")
+    if options and not options[0].startswith("take"):
+        options[0] = f"read it with {options[0]}"
+    cure = " and ".join(options) or "write numbers there"
+    n_others, n_cells = sum(others.values()), _total(found)
+    none = f"none of its {n_cells} cells is a number"
+    some = f"{n_others} of its {n_cells} cells are no numbers"
+    return f"{some if n_others < n_cells else none} ({_shown(others)}): {cure}"
+
+
+def _of_dates(text: "pd.Series[Any]", found: dict[str, Counts]) -> str:
+    """Say how many cells of a column are dates, the first ones, and what to do."""
+    dates, odd = _listed(found, _DATES), _listed(found, found.keys() - {*_DATES})
+    form = max(_DATES, key=lambda name: _total(found, [name]))
+    option = f"parse_dates=[{text.name!r}]"
+    if form != _DATES[0]:
+        option += f', date_format="{form}"'
+    others = f", but not all ({_shown(odd)})" if odd else ""
+    n_dates = sum(dates.values()) if odd else "all"
+    return (
+        f"{n_dates} of its {_total(found)} cells are dates ({_shown(dates)}){others}: "
+        "to learn from them make numbers of them, in a transformer beside train or, "
+        f"with {option}, as rows[{text.name!r}].dt.year"
     )
 
 
-def _cure(commas: dict[str, int], odd: dict[str, int]) -> str:
-    options = []
-    if commas:
-        thousands = all(map(_THOUSANDS.fullmatch, commas))
-        options.append('thousands=","' if thousands else 'decimal=","')
-    if odd:
-        listed = ", ".join(json.dumps(cell, ensure_ascii=False) for cell in odd)
-        options.append(f"na_values=[{listed}] if that means a missing value")
-    return " and ".join(options)
+def _by_spelling(text: "pd.Series[Any]", most: int) -> dict[str, Counts]:
+    """Count the cells of a column by how they are spelt, up to so many odd texts."""
+    found: dict[str, Counts] = {name: {} for name in ("number", *_SPELLINGS, "odd")}
+    for value, count in text.value_counts().items():
+        cell = str(value)
+        fits = (name for name, form in _SPELLINGS.items() if form.fullmatch(cell))
+        name = "number" if is_number(cell) else next(fits, "odd")
+        found[name][cell] = count
+        if len(found["odd"]) > most:
+            break
+    return found
+
+
+def _listed(found: dict[str, Counts], names: Iterable[str]) -> Counts:
+    return {
+        cell: n for name in found if name in names for cell, n in found[name].items()
+    }
+
+
+def _total(found: dict[str, Counts], names: Iterable[str] | None = None) -> int:
+    return sum(_listed(found, found if names is None else names).values())
+
+
+def _shown(counts: Counts) -> str:
+    cells = ", ".join(repr(cell[:_LENGTH]) for cell in [*counts][:_SHOWN])
+    return f"{cells}, …" if len(counts) > _SHOWN else cells

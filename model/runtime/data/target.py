@@ -1,11 +1,19 @@
-"""The column to predict: rows -> X and y, or the reason why nothing can be learned."""
+"""The column to predict: rows -> X and y, and whether y is classes or numbers.
+
+Neither the labels nor the task depend on whether a cell is missing, or 1 is spelt 1.0.
+"""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from runtime.errors import ClientError
+
+MOST_CLASSES = 20  # different whole numbers that are classes
+_EXACT = 2.0**53  # below it a float64 holds each integer
+Task = Literal["classification", "regression"]
+_OTHER = {"classification": "regression", "regression": "classification"}
 
 
 def split_target(
@@ -14,8 +22,9 @@ def split_target(
     """Split rows into X, `(n_rows, n_features)`, and y, `(n_rows,)`.
 
     `target` names a column; "" means the first column of files without a header line
-    (F-01). Rows without a target are left out, and counted in the log. `fit=False`
-    takes rows that nothing can be learned from, to measure on.
+    (F-01). Rows without a target are left out, and counted in the log. In y whole
+    numbers are integers, true and false are bool. `fit=False` takes rows that nothing
+    can be learned from, to measure on.
     Raises: ClientError.
     """
     name = target or rows.columns[0]
@@ -26,11 +35,59 @@ def split_target(
         _refuse_header(rows)
     known = rows[rows[name].notna()]
     if len(known) < len(rows):
-        print(f"{len(rows) - len(known)} rows without a {name!r} are left out")
-        known = known.astype({name: _dtype_without_gaps(known[name])})
+        where = (
+            f"channel {rows.attrs['channel']!r}: " if "channel" in rows.attrs else ""
+        )
+        n_rows = len(rows) - len(known)
+        print(f"{where}{n_rows} rows without a {name!r} are left out")
     if fit:
         _refuse_unlearnable(known, name)
-    return known.drop(columns=name), known[name]
+    return known.drop(columns=name), _without_gaps(known[name])
+
+
+def infer_task(y: Any, task: str = "auto") -> Task:
+    """Choose between classification and regression, and say in the log why.
+
+    Text, true and false are classes, and so are whole numbers with at most MOST_CLASSES
+    different values, spelt 1 or 1.0; other numbers are regressed. A `task` other than
+    "auto" overrides that. Raises: ClientError where y is not fit for it.
+    """
+    y = _without_gaps(pd.Series(y).dropna())
+    inferred, why = _inferred(y)
+    told = f"the target {str(y.name)!r} {why}"
+    if task not in ("classification", "regression"):
+        override = f"; to override it, set task={_OTHER[inferred]}"
+        print(f"task: {inferred}, as {told}{override if y.dtype.kind in 'iub' else ''}")
+        return inferred
+    _refuse_task(y, task)
+    print(f"task: {task}, as was asked for; {told}")
+    return "classification" if task == "classification" else "regression"
+
+
+def _inferred(y: "pd.Series[Any]") -> tuple[Task, str]:
+    if y.dtype.kind not in "iuf":
+        why = "is true or false" if y.dtype.kind == "b" else "is text"
+        return "classification", why
+    if y.dtype.kind == "f":
+        return "regression", "has fractions"
+    n_values = y.nunique()
+    why = f"has {n_values} different whole numbers"
+    if n_values <= MOST_CLASSES:
+        return "classification", f"{why}, at most {MOST_CLASSES}"
+    return "regression", f"{why}, more than {MOST_CLASSES}"
+
+
+def _refuse_task(y: "pd.Series[Any]", task: str) -> None:
+    name = str(y.name)
+    if task == "regression" and y.dtype.kind not in "iufb":
+        message = f"task=regression is for numbers: the target {name!r} is text"
+        raise ClientError(message)
+    if task == "classification" and y.dtype.kind == "f":
+        message = (
+            f"task=classification is for classes: the target {name!r} has fractions; "
+            f"if each is a class, read it as text, dtype={{{name!r}: 'str'}}"
+        )
+        raise ClientError(message)
 
 
 def _hint(rows: pd.DataFrame, name: str) -> str:
@@ -54,10 +111,13 @@ def _refuse_header(rows: pd.DataFrame) -> None:
             raise ClientError(message)
 
 
-def _dtype_without_gaps(y: "pd.Series[Any]") -> Any:
-    """Give integers their type back, which a missing one among them had taken."""
-    whole = y.dtype.kind == "f" and bool((y % 1 == 0).all())
-    return "int64" if whole else y.dtype
+def _without_gaps(y: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Give values the type that a missing one among them had taken, or a spelling."""
+    if pd.api.types.infer_dtype(y, skipna=False) == "boolean":
+        return y.astype("bool")
+    if y.dtype.kind == "f" and bool(((y % 1 == 0) & (y.abs() < _EXACT)).all()):
+        return y.astype("int64")
+    return y
 
 
 def _is_text(cell: Any) -> bool:

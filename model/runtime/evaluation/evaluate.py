@@ -5,6 +5,7 @@ and predictions.csv, row by row. report.py makes a page of it.
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ REGRESSION = "regression"
 _EXPECTED = {BINARY: _OF_TWO, MULTICLASS: _OF_CLASSES, REGRESSION: _OF_NUMBERS}
 MANY_CLASSES = 100  # with more there is no auc, and evaluation.json leaves zeros out
 _CURVE_POINTS = 200
+_SHOWN = 3  # classes
 _NEEDS = {
     "auc": f"finite scores of {MANY_CLASSES} classes at most, and rows of two of them",
     "log_loss": "probabilities, and no row of a class that the model does not know",
@@ -58,6 +60,21 @@ class Evaluation:
         """Give the numbers for a log, in the order of METRICS."""
         found = self.statistics
         return {name: found[name].value for name in METRICS if name in found}
+
+    @property
+    def unseen(self) -> str:
+        """Say how many rows are of classes that the model does not know, if any."""
+        asked = self.predictions
+        n_known = len(getattr(asked.model, "classes_", ())) or len(asked.labels)
+        rows = Counter(place for place in asked.truth.tolist() if place >= n_known)
+        if not asked.labels or not rows:
+            return ""
+        names = ", ".join(repr(asked.labels[place]) for place in [*rows][:_SHOWN])
+        more = ", …" if len(rows) > _SHOWN else ""
+        return (
+            f"{rows.total()} held-out rows are of classes that the model was not "
+            f"fitted on ({names}{more}): they count as predicted wrong"
+        )
 
     def curves(self, label: int) -> dict[str, dict[str, list[float]]]:
         """Give the curves of a class against the others, 200 points of each at most.

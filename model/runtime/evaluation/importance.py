@@ -19,12 +19,14 @@ _TOGETHER = 2000  # rows that are predicted in one call, at most
 class Importance:
     """What was measured on so many `rows`.
 
-    `harm` has, for the position of each column that was reached, what each repeat added
-    to the error: the share of rows that are predicted wrong, or the RMSE.
+    `harm` has, for the position of each column, what each repeat added to the error:
+    the share of rows that are predicted wrong, or the RMSE. Where there was no time for
+    all columns it has none, and `seconds` is about what one repeat would take.
     """
 
     rows: int
     harm: dict[int, list[float]]
+    seconds: float
 
 
 def measure(predictions: Predictions, seconds: float) -> Importance:
@@ -32,25 +34,27 @@ def measure(predictions: Predictions, seconds: float) -> Importance:
 
     This is scikit-learn's permutation_importance with an end: a predict that has begun
     is all that outlasts `seconds`, and only a quick model is asked about several
-    columns at once. They come in random order, so that those of a wide table which are
-    reached are not just the first.
+    columns at once. All columns are shuffled equally often.
     """
     start, random = monotonic(), np.random.default_rng(0)
     chosen = np.sort(random.permutation(len(predictions.truth))[:ROWS])
     rows, truth = predictions.frame.iloc[chosen], predictions.truth[chosen]
     before = _errors(predictions, rows, truth)[0]
-    quick = int(seconds / 10 / max(monotonic() - start, 1e-6))
-    together = max(1, min(quick, _TOGETHER // len(rows)))
-    columns = random.permutation(rows.shape[1]).tolist() * REPEATS
+    first = max(monotonic() - start, 1e-6)
+    together = max(1, min(int(seconds / 10 / first), _TOGETHER // len(rows)))
+    n_columns = rows.shape[1]
     harm: dict[int, list[float]] = {}
-    for first in range(0, len(columns), together):
-        if monotonic() > start + seconds:
-            break
-        some = columns[first : first + together]
+    columns = [*range(n_columns)] * REPEATS
+    done = 0
+    while done < len(columns) and monotonic() < start + seconds:
+        some = columns[done : done + together]
         after = _errors(predictions, _shuffled(rows, some, random), truth)
         for column, error in zip(some, after, strict=True):
             harm.setdefault(column, []).append(error - before)
-    return Importance(len(rows), harm)
+        done += len(some)
+    spent, whole = monotonic() - start, done // n_columns if n_columns else 0
+    kept = {column: errors[:whole] for column, errors in harm.items() if whole}
+    return Importance(len(rows), kept, spent * (1 + n_columns) / (1 + done))
 
 
 def _shuffled(

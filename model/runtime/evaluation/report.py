@@ -5,7 +5,7 @@ there is no page.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import nan
@@ -38,6 +38,7 @@ class Context:
     seconds: Mapping[str, float]  # by step
     training: Any = None  # the X that the model was fitted on, or (X, y)
     date: str = ""
+    notes: Sequence[str] = ()  # what the log says of the data
 
 
 def available() -> bool:
@@ -45,13 +46,23 @@ def available() -> bool:
     return find_spec("jinja2") is not None
 
 
-def write(file: Path, evaluation: Evaluation, context: Context) -> None:
-    """Write the page into a folder that exists, in IMPORTANCE_SECONDS and some more."""
-    file.write_text(page(evaluation, context), "utf-8", "xmlcharrefreplace")
+def write(file: Path, evaluation: Evaluation, context: Context) -> str:
+    """Write the page into a folder that exists, in IMPORTANCE_SECONDS and some more.
+
+    Returns: what it lacks, as that was too little time for it; or "".
+    """
+    content = _content(evaluation, context)
+    file.write_text(_rendered(content), "utf-8", "xmlcharrefreplace")
+    slow = content["importance"].get("slow", "")
+    return slow and f"report.html: the importance of columns is {slow}"
 
 
 def page(evaluation: Evaluation, context: Context) -> str:
     """Give the page as HTML. Raises: ImportError, if there is no jinja2."""
+    return _rendered(_content(evaluation, context))
+
+
+def _rendered(content: dict[str, Any]) -> str:
     import jinja2  # noqa: PLC0415 -- for a report only
 
     environment = jinja2.Environment(
@@ -61,7 +72,6 @@ def page(evaluation: Evaluation, context: Context) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    content = _content(evaluation, context)
     return environment.get_template("report.html").render(content)
 
 
@@ -75,6 +85,7 @@ def _content(evaluation: Evaluation, context: Context) -> dict[str, Any]:
         tables["Training data"] = pd.DataFrame(X)
     return kind(evaluation) | {
         "job": context,
+        "n_fitted": 0 if X is None else len(X),
         "evaluation": evaluation,
         "training": _attempt(_training, asked.model, X, y),
         "importance": _attempt(_importance, asked),
@@ -146,23 +157,31 @@ def _worst(asked: Predictions) -> pd.DataFrame:
 
 
 def _importance(asked: Predictions) -> dict[str, Any]:
-    """Give mean and spread of what was measured, and the columns that were not."""
-    found, names = importance.measure(asked, IMPORTANCE_SECONDS), asked.frame.columns
-    harm = {c: (np.mean(each), np.std(each)) for c, each in found.harm.items()}
-    columns = ["mean", "deviation"]
-    bars = pd.DataFrame.from_dict(harm, orient="index", columns=columns, dtype=float)
-    bars = bars.replace([np.inf, -np.inf], nan).dropna()
+    """Give mean and spread of what was measured; none for some of the columns only."""
+    names = asked.frame.columns
+    found = importance.measure(asked, IMPORTANCE_SECONDS)
+    if not found.harm:
+        return {
+            "slow": f"not measured, as {len(names):,} columns would take about "
+            f"{found.seconds:,.0f} s, over {IMPORTANCE_SECONDS:g} s; scikit-learn's "
+            "permutation_importance has no limit"
+        }
+    each = np.array([found.harm[place] for place in range(len(names))])
+    columns = {"mean": each.mean(axis=1), "deviation": each.std(axis=1)}
+    bars = pd.DataFrame(columns)
+    if not np.isfinite(bars).all(axis=None):
+        message = "its predictions of shuffled rows are not finite"
+        raise ValueError(message)
     bars = bars.sort_values("mean", ascending=False, kind="stable")
     mean, low, high = bars["mean"], bars["mean"] - bars["deviation"], bars.sum(axis=1)
     edges = np.column_stack([np.zeros(len(bars)), mean, low, high])
     places = charts.place(edges, charts.span([*edges.ravel(), 0]))
-    measured, deviation = list(bars.index), bars["deviation"]
     return {
         "rows": found.rows,
-        "repeats": sorted({len(harm) for harm in found.harm.values()}),
-        "seconds": IMPORTANCE_SECONDS,
-        "bars": list(zip(names[measured], mean, deviation, places, strict=True)),
-        "missing": [name for c, name in enumerate(names) if c not in measured],
+        "repeats": each.shape[1],
+        "bars": list(
+            zip(names[[*bars.index]], mean, bars["deviation"], places, strict=True)
+        ),
     }
 
 

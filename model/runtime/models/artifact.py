@@ -27,6 +27,8 @@ ONNX = "model.onnx"
 ONNX_NOTE, ONNX_ORIGIN = "onnx", "onnx_of"  # what model.json says of it
 # Why `serve` goes without a warm-up row; most models have one, and no such key.
 WARM_UP_NOTE = "warm_up"
+PREDICTOR_NOTE = "predictor"  # how its answers differ from those of `model.predict`
+_NO_ONNX = "scikit-learn will answer, which is right and slower than ONNX: "
 ARCHIVE = "model.tar.gz"
 PICKLES = (".joblib", ".pkl", ".pickle")
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
@@ -101,6 +103,17 @@ def amend(model_dir: Path, changes: dict[str, Any], onnx: bytes = b"") -> None:
     if changes:
         whole = {**(describe(model_dir) or {}), **changes}
         write(model_dir / DESCRIPTION, _writing(whole))
+
+
+def without_onnx(why: str) -> dict[str, str]:
+    """Give what model.json says of a model without model.onnx."""
+    return {ONNX_NOTE: f"{_NO_ONNX}{why}"}
+
+
+def why_no_onnx(description: dict[str, Any]) -> str:
+    """Give the reason that `without_onnx` has noted, where there is no model.onnx."""
+    before, _, why = str(description.get(ONNX_NOTE, "")).partition(_NO_ONNX)
+    return why if not before and why else f"there is no {ONNX}"
 
 
 def _writing(description: dict[str, Any]) -> Write:

@@ -60,9 +60,7 @@ def hindrance(
     if preferred != ONNX:
         return f"MODEL_ENGINE={preferred}"
     if not (model_dir / artifact.ONNX).exists():
-        return str(
-            (description or {}).get(artifact.ONNX_NOTE, f"there is no {artifact.ONNX}")
-        )
+        return artifact.why_no_onnx(description or {})
     if find_spec("onnxruntime") is None:
         return "onnxruntime is not installed"
     if description is not None and artifact.is_changed(model_dir, description):

@@ -29,7 +29,7 @@ from runtime import formats
 from runtime.errors import Error, ModelError
 from runtime.formats import Layout, Outputs, joined
 from runtime.models import artifact
-from runtime.models.equivalence import Different
+from runtime.models.equivalence import TOLERANCE, Different
 from runtime.models.owner import Predictor
 from runtime.models.served import EVERY, ServedModel
 from runtime.tabular.columns import Column
@@ -48,11 +48,12 @@ _PICKLED_IN_TRAIN = re.compile(
 def main(model_dir: Path, folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     """Validate a model folder, and convert the model where there is `sample.pkl`.
 
-    `folder` has rows of X as `rows.csv`, and gets `model.onnx`. Yields: the answers.
+    `folder` has rows of X as `rows.csv`, and may have more as `all.csv` with what is
+    `expected.json` of them; it gets `model.onnx`. Yields: the answers.
     """
     try:
         kind = imported()
-        found = validated(model_dir, kind, (folder / "rows.csv").read_bytes())
+        found = validated(model_dir, kind, folder)
     except Error as exc:
         log.exception("the model folder was refused")
         yield {"failure": " ".join(_sentence(exc).split())}
@@ -73,15 +74,19 @@ def imported() -> type[Predictor]:
     return kind
 
 
-def validated(model_dir: Path, kind: type[Predictor], body: bytes) -> dict[str, Any]:
-    """Load a folder and let it predict a CSV body. Returns: what model.json gets.
+def validated(model_dir: Path, kind: type[Predictor], folder: Path) -> dict[str, Any]:
+    """Load a model and let it predict the rows in `folder`.
 
-    Raises: Error.
+    Returns: what model.json gets. Raises: Error.
     """
     model = ServedModel.load(model_dir, kind)
-    row, note = check(model, body)
+    row, note = check(model, (folder / "rows.csv").read_bytes())
     names = required(model, row if note else None)
     found: dict[str, Any] = {artifact.WARM_UP_NOTE: note} if note else {}
+    classes = (artifact.describe(model_dir) or {}).get("classes")
+    if other := differing(model, folder, classes):
+        log.warning("Predictor %s", other)
+        found[artifact.PREDICTOR_NOTE] = other
     is_described = (model_dir / artifact.DESCRIPTION).exists()
     if model.schema and (names or (note and not is_described)):
         found["columns"] = model.schema.requiring(names).to_json()
@@ -123,6 +128,71 @@ def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
             alone = model.predict(rows.row(number)).outputs(EVERY)
             _compare(together, alone, number)
     return list(table.rows[0])
+
+
+def differing(
+    model: ServedModel, folder: Path, classes: list[Any] | None = None
+) -> str:
+    """Say how Predictor's answers differ from those of the estimator's own `predict`.
+
+    They need not be the same: a threshold may be the owner's own. So this costs no
+    model, and answers of another kind, such as probabilities, are not compared (A1).
+    Returns: "" where there is nothing to say.
+    """
+    file = folder / "expected.json"
+    if not file.exists() or model.owner.decode:
+        return ""
+    expected = json.loads(file.read_bytes())
+    try:
+        answers = _first_output(model, (folder / "all.csv").read_bytes())
+    except Error as exc:
+        cause = exc.__cause__ or exc
+        why = " ".join(f"{type(cause).__name__}: {cause}".split())[:200]
+        return f"fails on some of {len(expected['rows'])} held-out rows: {why}"
+    apart = _apart(answers, expected["answers"], classes)
+    if not apart:
+        return ""
+    row, given, right = (
+        values[apart[0]] for values in (expected["rows"], answers, expected["answers"])
+    )
+    return (
+        f"gives {len(apart)} of {len(answers)} held-out rows another answer than "
+        f"model.predict, which was measured: {given!r} in the place of {right!r} in "
+        f"row {row}. If that is not on purpose, answer what self.model.predict gives"
+    )
+
+
+def _first_output(model: ServedModel, body: bytes) -> list[Any]:
+    """Give what a request that asks for no output gets first, of each row of a body."""
+    table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
+    rows = (model.schema or found_in(table)).read(table)
+    return next(iter(model.predict(rows).outputs().columns.values()))
+
+
+def _apart(
+    answers: list[Any], expected: list[Any], classes: list[Any] | None
+) -> list[int]:
+    """Find the places where numbers, or labels, are not as expected.
+
+    Answers of another kind have none: labels are answered with classes that there are,
+    or with text, where at least one text is a class.
+    """
+    if classes is None and _are_numbers(expected) and _are_numbers(answers):
+        near = TOLERANCE * float(np.ptp(np.nan_to_num(expected)))
+        same = np.isclose(answers, expected, rtol=TOLERANCE, atol=near, equal_nan=True)
+        return [int(place) for place in np.flatnonzero(~same)]
+    if not {*map(type, [*answers, *expected])} <= {str, int, float, bool}:
+        return []
+    known = {*expected, *(classes or ())}
+    n_known = sum(answer in known for answer in answers)
+    spelt = n_known and all(isinstance(answer, str) for answer in answers)
+    if n_known < len(answers) and not spelt:
+        return []
+    return [n for n, answer in enumerate(answers) if answer != expected[n]]
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return {*map(type, values)} <= {int, float}
 
 
 def _cold(model: ServedModel, schema: Schema, row: list[Any], exc: Error) -> str:
@@ -244,23 +314,28 @@ def converted(
     Returns: what model.json is to say of it.
     """
     if absent := [name for name in NEEDED if find_spec(name) is None]:
-        return {artifact.ONNX_NOTE: f"no ONNX: {absent[0]} is not installed"}
+        return artifact.without_onnx(f"{absent[0]} is not installed")
     from runtime.models import onnx_export  # noqa: PLC0415 -- a second, and may be absent
 
     try:
         whole = {**(artifact.describe(model_dir) or {}), **found}
         content, news = onnx_export.export(model_dir, whole, folder / "sample.pkl")
         staged = _staged(model_dir, folder, {**found, **news}, content)
-        answer = validated(staged, kind, (folder / "rows.csv").read_bytes())
-        if note := answer.get(artifact.WARM_UP_NOTE):
-            return {artifact.ONNX_NOTE: f"no ONNX: {note}"}
+        _refuse_worse(validated(staged, kind, folder), found)
         (staged / artifact.ONNX).rename(folder / artifact.ONNX)
     except Different as exc:
-        return {artifact.ONNX_NOTE: f"no ONNX: {exc}"}
+        return artifact.without_onnx(str(exc))
     except Exception as exc:  # noqa: BLE001 -- the converter's, of any kind
         first = str(exc).strip().partition("\n")[0][:200]
-        return {artifact.ONNX_NOTE: f"no ONNX: {type(exc).__name__}: {first}"}
+        return artifact.without_onnx(f"{type(exc).__name__}: {first}")
     return news
+
+
+def _refuse_worse(answer: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raise Different where Predictor is well served by the estimator alone."""
+    for name in (artifact.WARM_UP_NOTE, artifact.PREDICTOR_NOTE):
+        if name in answer and name not in found:
+            raise Different(answer[name])
 
 
 def _staged(

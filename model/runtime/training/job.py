@@ -19,6 +19,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
+import numpy as np
 import pandas as pd
 
 import runtime
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
 
     from runtime.training.checkpoints import Checkpoints
 
-VALIDATED_ROWS = 20  # that the last step of a job predicts
+LEARNED_FROM, MEASURED_ON = ("training", "train"), ("validation", "test")  # channels
 LONGEST_METRIC = 255  # characters of a name, to SageMaker (T-52)
+CELLS = 1_000_000  # of the rows on which Predictor is compared, about
 _CHANNEL = "channel"  # in the attrs of a frame: where it was read
-SAMPLE = 1000  # rows of X on which ONNX has to answer the same
+SAMPLE = 1000  # rows on which Predictor is compared, and of X on which ONNX is
 
 
 class Job(Environment, Generic[Declared]):
@@ -62,15 +64,22 @@ class Job(Environment, Generic[Declared]):
         self.metrics: dict[str, float] = {}
         self._state = state or JobState(base_dir)
         self._missing: dict[str, Sequence[str]] = {}
+        self._learned: data.Learned | None = None
+        self._notes: list[str] = []  # for the report
 
     def read(self, name: str, **pandas_options: Any) -> pd.DataFrame:
         """Read all files of a channel into one frame, as `data.read` says.
 
-        Raises: ClientError.
+        Columns of `validation` or `test` are to hold what those of `training` do, if
+        that was read before. Raises: ClientError.
         """
+        learned = self._learned if name in MEASURED_ON else None
         with self._step(f"read {name}"):
-            rows = data.read(self.channel(name), **pandas_options)
+            rows = data.read(self.channel(name), learned, **pandas_options)
+        if name in LEARNED_FROM:
+            self._learned = data.learn(rows, name)
         self._missing |= rows.attrs.get("missing", {})
+        self._notes += [f"{name}: {note}" for note in rows.attrs.pop("notes", [])]
         rows.attrs[_CHANNEL] = name  # for errors; parts of the frame keep it
         return rows
 
@@ -123,7 +132,10 @@ class Job(Environment, Generic[Declared]):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
                 self.metric(f"validation:{name}", value)
-        self._state.held_out = pd.DataFrame(X).head(VALIDATED_ROWS)
+        if found.unseen:
+            print(found.unseen)
+            self._notes.append(found.unseen)
+        self._state.held_out = _some(pd.DataFrame(X))
         if self.leader:  # the folders of all hosts become one archive (T-38)
             self._show(found, training)
 
@@ -140,10 +152,14 @@ class Job(Environment, Generic[Declared]):
             seconds=self._state.seconds,
             training=training,
             date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            notes=self._notes,
         )
         try:
             with self._step("report"):
-                report.write(self.output_data_dir / "report.html", found, context)
+                file = self.output_data_dir / "report.html"
+                lack = report.write(file, found, context)
+            if lack:
+                print(lack)
         except Exception:  # noqa: BLE001 -- a page is not worth a model
             traceback.print_exc()
             print("there is no report.html: the job goes on without it", flush=True)
@@ -169,7 +185,7 @@ class Job(Environment, Generic[Declared]):
             message = "a checkpoint with a model needs the X that it was fitted on"
             raise TypeError(message)
         if model is not None:
-            self._state.checkpointed = pd.DataFrame(X).head(VALIDATED_ROWS)
+            self._state.checkpointed = _some(pd.DataFrame(X))
             files = artifact.members(model, self._describe(model, X, partial=True))
         with self._step("checkpoint"), self._state.saving:
             self.checkpoints.save(state, files)
@@ -201,22 +217,29 @@ class Job(Environment, Generic[Declared]):
         model: Any,
         X: pd.DataFrame,
         held_out: pd.DataFrame | None = None,
+        *,
+        onnx: bool = True,
     ) -> None:
         """Save a fitted estimator, and the schema of the X that it was fitted on.
 
         Some rows of `held_out`, by default those of `evaluate` or of X, are predicted
-        as the last step of the job; no row is stored. Raises: ClientError.
+        as the last step of the job, which compares the answers with the model's own;
+        no row is stored. `onnx=False` makes no model.onnx. Raises: ClientError.
         """
         state = self._state
-        rows = _rows_like(X, held_out if held_out is not None else state.held_out)
+        given = held_out if held_out is not None else state.held_out
+        rows = _some(_rows_like(X, given))
         state.partial = state.stopping.is_set()
         description = self._describe(model, X, partial=state.partial)
+        if not onnx:
+            description |= artifact.without_onnx("train says onnx=False")
         with self._step("save"), state.saving:
             if self.leader:
                 artifact.save(self.model_dir, model, description)
-                state.sample = _sample(pd.DataFrame(X))
+                state.sample = _sample(pd.DataFrame(X)) if onnx else None
+                state.answers = _answers(model, X, rows)
             state.saved.set()
-        state.held_out = rows.head(VALIDATED_ROWS)
+        state.held_out = rows
 
     def script(self, path: str) -> None:
         """Run a script-mode script that lies beside `train`, with its arguments (T-25).
@@ -308,7 +331,7 @@ def _rows_like(X: Any, held_out: Any) -> pd.DataFrame:
     if not absent:
         return _ordered(rows, fitted.columns)
     if len(rows.columns) == len(fitted.columns):
-        return rows
+        return rows.set_axis(fitted.columns, axis="columns")
     names = ", ".join(map(repr, absent))
     print(f"the held-out rows lack {names}: rows of X are predicted in their place")
     return fitted
@@ -320,6 +343,27 @@ def _ordered(rows: pd.DataFrame, names: Any) -> pd.DataFrame:
         columns = ", ".join(map(repr, more))
         print(f"the model was not fitted on {columns}: left out of the held-out rows")
     return rows[list(names)]
+
+
+def _some(rows: pd.DataFrame) -> pd.DataFrame:
+    """Take rows, in their order: if there are many, some from everywhere."""
+    most = min(SAMPLE, CELLS // max(1, rows.shape[1]) + 1)
+    if len(rows) <= most:
+        return rows
+    chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
+    return rows.iloc[np.sort(chosen)]
+
+
+def _answers(model: Any, X: Any, rows: pd.DataFrame) -> list[Any] | None:
+    """Ask the model itself; None where it is no estimator, or takes other rows."""
+    given: Any = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
+    if isinstance(X, pd.Series):
+        given = rows.iloc[:, 0]
+    try:
+        found = [*np.asarray(model.predict(given)).tolist()]
+    except Exception:  # noqa: BLE001 -- the model's, of any kind
+        return None
+    return found if len(found) == len(rows) else None
 
 
 def _sample(X: pd.DataFrame) -> pd.DataFrame:

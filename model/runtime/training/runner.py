@@ -65,7 +65,7 @@ def run(
         else:
             wait_for_leader(job.model_dir)
         partial = "partial " if state.partial else ""
-        print(f"{partial}model saved in {job.model_dir}, {_spent(state)}")
+        print(f"{partial}model saved in {job.model_dir} after {_spent(state)}")
         state.status = 0
     sys.exit(state.status)
 
@@ -139,7 +139,11 @@ def _validate(job: "Job[Any]", state: JobState) -> None:
     """Ask the model folder in a fresh process. Raises: ModelError."""
     start = time.monotonic()
     onnx = validation.validate(
-        job.model_dir, state.held_out, state.sample, state.stopping.is_set
+        job.model_dir,
+        state.held_out,
+        state.sample,
+        state.stopping.is_set,
+        answers=state.answers,
     )
     state.seconds["validate"] = time.monotonic() - start
     if onnx:
@@ -151,10 +155,11 @@ def _validate(job: "Job[Any]", state: JobState) -> None:
 
 
 def _spent(state: JobState) -> str:
-    """Say what took how long; what is left over is the owner's own code."""
+    """Say what took how long; what is left over is the rest of the owner's train."""
     total = time.monotonic() - runtime.STARTED
-    steps = {**state.seconds, "train": total - sum(state.seconds.values())}
-    return f"{total:.1f} s, " + ", ".join(f"{k} {v:.1f}" for k, v in steps.items())
+    steps = {**state.seconds, "rest of train": total - sum(state.seconds.values())}
+    spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in steps.items())
+    return f"{total:.1f} s ({spent})"
 
 
 def _describe(declared: "type[BaseModel]", metrics: Sequence[str]) -> int:

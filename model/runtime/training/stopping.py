@@ -39,9 +39,11 @@ class JobState:
         self.ending = threading.RLock()  # one thread ends the job, and never lets go
         self.status: int | None = None  # of the process, once that is known
         self.seconds: dict[str, float] = {}  # by step, in the order of their ends
-        # Rows of X: of which the end of the job asks for predictions; that the model of
-        # the newest checkpoint was fitted on; on which ONNX has to answer the same.
+        # Rows of X: of which the end of the job asks for predictions, and what the
+        # model's own are; that the model of the newest checkpoint was fitted on; on
+        # which ONNX has to answer the same.
         self.held_out: pd.DataFrame | None = None
+        self.answers: list[Any] | None = None
         self.checkpointed: pd.DataFrame | None = None
         self.sample: pd.DataFrame | None = None
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SECONDS = 120  # that a conversion to ONNX may take
+SINGLE_ROWS = 20  # that are predicted one by one too
 
 
 def validate(
@@ -32,20 +33,22 @@ def validate(
     rows: "pd.DataFrame | None",
     sample: "pd.DataFrame | None" = None,
     is_stopping: Callable[[], bool] = lambda: False,
+    *,
     seconds: float = SECONDS,
+    answers: Sequence[Any] | None = None,
 ) -> str:
     """Have a model folder loaded, some rows predicted, and model.onnx made of it.
 
-    `rows` are predicted together and one by one. `sample` are rows of X on which ONNX
-    has to answer the same; without them there is no conversion. What was found is noted
-    in model.json. Returns: what came of the conversion.
+    The first of `rows` are predicted together and one by one. `answers` are those of
+    the estimator's own `predict` to all of them: where Predictor gives others, the log
+    says so. `sample` are rows of X on which ONNX has to answer the same; without them
+    there is no conversion. What was found is noted in model.json. Returns: what came of
+    the conversion.
     Raises: ModelError, with the sentence that repairs it.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "rows.csv").touch()
-        if rows is not None:
-            rows.to_csv(folder / "rows.csv", header=False, index=False)
+        _write_rows(folder, rows, answers)
         if sample is not None:
             with suppress(OSError):  # a full disk: half of a file cannot be converted
                 sample.to_pickle(folder / "sample.pkl")
@@ -53,14 +56,29 @@ def validate(
         if failure := found.pop("failure", ""):
             raise ModelError(failure)
         if status and (folder / "sample.pkl").exists():
-            found.setdefault(artifact.ONNX_NOTE, f"no ONNX: {_why(status, seconds)}")
+            found = artifact.without_onnx(_why(status, seconds)) | found
         made = folder / artifact.ONNX
         try:
             onnx = made.read_bytes() if made.exists() else b""
             artifact.amend(model_dir, found, onnx)
         except OSError as exc:  # the model is whole without it
-            return f"no ONNX: {exc}"
+            return artifact.without_onnx(str(exc))[artifact.ONNX_NOTE]
     return str(found.get(artifact.ONNX_NOTE, ""))
+
+
+def _write_rows(
+    folder: Path, rows: "pd.DataFrame | None", answers: Sequence[Any] | None
+) -> None:
+    """Write rows as a client would send them, and what is expected of them."""
+    (folder / "rows.csv").touch()
+    if rows is None:
+        return
+    rows.head(SINGLE_ROWS).to_csv(folder / "rows.csv", header=False, index=False)
+    if answers is not None:
+        rows.to_csv(folder / "all.csv", header=False, index=False)
+        expected = {"rows": rows.index.tolist(), "answers": answers}
+        text = json.dumps(expected, default=str)
+        (folder / "expected.json").write_text(text)
 
 
 def _ask(
