@@ -218,6 +218,27 @@ def test_text_that_the_model_refuses_is_the_callers(numbers: str, body: str) -> 
     assert (problem.row, problem.column) == (body.count("\n") + 1, "n")
 
 
+def test_text_in_several_columns_that_the_model_refuses_is_the_callers() -> None:
+    """A2: the columns are named where the model does not say which it is."""
+
+    class Sum:
+        def __init__(self, model_dir: Path) -> None:
+            del model_dir
+
+        def predict(self, rows: Any) -> Any:
+            if any(rows[name].dtype != "float64" for name in rows):
+                message = "text!"
+                raise RuntimeError(message)
+            return rows.sum(axis=1)
+
+    model = ServedModel(Sum(Path()))
+    assert answers(model, [{"a": 1, "b": 2}], JSON) == [3]
+    with pytest.raises(BadInput, match="expected numbers in a, b"):
+        answers(model, [{"a": "x", "b": "y"}], JSON)
+    with pytest.raises(BadInput, match="row 2, column 'b': the model takes no such te"):
+        answers(model, [{"a": 1, "b": 2}, {"a": 1, "b": "y"}], JSON)
+
+
 def test_what_an_encoder_refuses_its_column_refuses() -> None:
     """A2: OneHotEncoder's default is to raise."""
     model = served(unknown="error", numbers=StandardScaler())

@@ -266,3 +266,31 @@ def test_a_model_of_an_earlier_release_says_so_when_it_is_loaded() -> None:
     named = to_onnx(model, initial_types=[("mean radius", FloatTensorType([None, 1]))])
     with pytest.raises(ValueError, match="an earlier release made it"):
         onnx_session.load(named.SerializeToString(), described(model, rows))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "reason"),
+    [
+        (pd.Series([1, 2] * 150).astype("category"), r"is a category\[int64\]"),
+        (pd.Series(pd.to_datetime(["2026-01-01"] * 300)), r"is a datetime64\[us\]"),
+        (
+            pd.Series([True, False, None] * 100, dtype="object"),
+            "has gaps among true and",
+        ),
+    ],
+    ids=["category", "date", "true and false"],
+)
+def test_columns_without_an_input_in_onnx_are_named(kinds: Any, reason: str) -> None:
+    """A3, A4: these models are served by scikit-learn."""
+    rows, labels = pets()
+    rows["kind"] = kinds
+    model = mixed(LogisticRegression()).fit(rows, labels)
+    with pytest.raises(Different, match=f"column 'kind' {reason}"):
+        converted(model, rows)
+
+
+def test_true_and_false_with_gaps_as_text_are_equal() -> None:
+    """A3b: the cure that is named above."""
+    rows, labels = pets()
+    rows["kind"] = rows["kind"].map({"cat": "true", "dog": "false"}).astype("str")
+    converted(mixed(LogisticRegression()).fit(rows, labels), rows)

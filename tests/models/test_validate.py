@@ -269,8 +269,8 @@ class Answering(RowByRow):
 
 
 def said(folder: Path, answers: Any, expected: list[Any], classes: Any = None) -> str:
-    """Say how a Predictor's answers to ROWS differ from those of `model.predict`."""
-    (folder / "all.csv").write_bytes(ROWS)
+    """Say how a Predictor's answers to BODY differ from those of `model.predict`."""
+    (folder / "all.csv").write_bytes(BODY)
     content = {"rows": [7, 8, 9], "answers": expected}
     (folder / "expected.json").write_text(json.dumps(content))
     kind = type("Kind", (Answering,), {"answers": answers})

@@ -170,6 +170,15 @@ def test_a_whole_number_is_one_text_however_it_is_spelt(
     assert read(learned(values, dtype), *sent) == seen
 
 
+@pytest.mark.parametrize("values", [["1", "X"], ["1.0", "X"], ["01"]], ids=str)
+def test_older_files_say_by_their_categories_how_numbers_are_spelt(
+    values: list[str],
+) -> None:
+    (column,) = learned(values, "str").to_json()
+    older = {key: column[key] for key in column if key not in ("numbers", "has_none")}
+    assert Schema.from_json([older]) == learned(values, "str")
+
+
 def test_many_texts_are_respelt_one_by_one() -> None:
     """A3c: where a column is read at once."""
     sent = json.dumps([["1.0"], ["X"], [None], ["2"], ["2.50"], ["01"]]).encode()

@@ -167,9 +167,8 @@ def refuse_text(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> N
     named = [(n, r, t) for n, found in texts.items() for r, t in found]
     told = [found for found in named if repr(found[2]) in str(exc)]
     if len(texts) > 1 and not told:
-        message = (
-            f"the model takes no text in {', '.join(map(str, texts))}, or not in all"
-        )
+        names = ", ".join(map(str, texts))
+        message = f"the model takes no such text: expected numbers in {names}"
         raise BadInput(message) from exc
     name, row, text = (told or named)[0]
     message = f"the model takes no such text: expected a number, got {text[:50]!r}"

@@ -110,6 +110,12 @@ def refuse_parts(found: list[BaseEstimator]) -> None:
 def refuse_columns(columns: tuple[Column, ...]) -> None:
     """Refuse what skl2onnx knows no input for. Raises: Different."""
     for column in columns:
+        if column.dtype == "object[bool]":
+            message = (
+                f"column {column.name!r} has gaps among true and false; read as text, "
+                f"dtype={{{column.name!r}: 'str'}}, it has none"
+            )
+            raise Different(message)
         if column.dtype.startswith(("category[", "datetime", "timestamp")):
             message = f"column {column.name!r} is a {column.dtype}, no number or text"
             raise Different(message)

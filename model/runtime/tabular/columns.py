@@ -7,7 +7,7 @@ cell by cell, which also finds the sentence for what is wrong.
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property, partial
 from math import inf, isnan, nan
 from types import NoneType
@@ -59,7 +59,7 @@ class Column:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """Read one column of model.json, where `missing` is the name of `na_values`.
 
-        Older files have none. Raises: KeyError, TypeError, ValueError.
+        Older files lack it and `numbers`. Raises: KeyError, TypeError, ValueError.
         """
         column = dict(stored)
         texts = column.pop("missing", None)
@@ -68,7 +68,10 @@ class Column:
         if cells.reader(column["dtype"]) is None:
             message = f"dtype {column['dtype']!r}"
             raise ValueError(message)
-        return cls(**column)
+        found = cls(**column)
+        if "numbers" in stored or not found.is_text:
+            return found
+        return replace(found, numbers=spelling_of_numbers(found.categories))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values for model.json."""
