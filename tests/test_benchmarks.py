@@ -20,6 +20,7 @@ FIGURES = Figures(
 
 
 @pytest.mark.sample
+@pytest.mark.penguins
 @pytest.mark.skipif(
     not (shutil.which("wrk") and shutil.which("/usr/sbin/nginx")),
     reason="wrk or nginx is missing: the benchmark of serving is not tested",

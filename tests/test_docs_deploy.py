@@ -33,6 +33,7 @@ from runtime.formats.media_types import choose
 from runtime.settings import Settings
 from runtime.training import hyperparameters, tuning
 
+pytestmark = pytest.mark.penguins
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 DEPLOY = ROOT / "docs/deploy.md"

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness import ROOT, environment, free_port, until
+from harness import ROOT, environment, free_port, payload, until
 
 LOCKED = [
     *("requirements.in", "requirements.txt"),
@@ -134,10 +134,10 @@ def test_a_training_that_fails_keeps_the_model_before_it_beside(checkout: Path) 
 
 def test_trained_served_and_asked_without_docker(checkout: Path, served: int) -> None:
     predict = checkout / "local-test/predict.sh"
-    payload = checkout / "local-test/payload.csv"
-    status, out, _ = call(predict, str(payload), PORT=served, ACCEPT="text/csv")
+    file = str(checkout / "local-test/payload.csv")
+    status, out, _ = call(predict, file, PORT=served, ACCEPT="text/csv")
     assert status == 0
-    assert out.count("\n") == payload.read_text().count("\n")
+    assert out.count("\n") == payload().count(b"\n")
 
 
 def test_that_it_serves_is_said_with_how_it_is_stopped(

@@ -45,6 +45,7 @@ def test_the_caller_learns_why_a_job_has_failed(
 
 
 @pytest.mark.sample
+@pytest.mark.penguins
 def test_the_example_of_the_page_trains(machine: Machine, image: str) -> None:
     ran = machine.run(example(machine, "v3", image))
     assert ran.calls == []
