@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Serves a model as a SageMaker endpoint does, on http://localhost:8080, until Ctrl-C.
 #
-# Usage: local-test/serve-local.sh [image] [--model FOLDER|FILE.tar.gz] [--docker|--native]
+# Usage: local-test/serve-local.sh [image] [--model FOLDER|FILE] [--docker|--native]
 #   image          use this image as it is; without it the image is built first
-#   --model        another model than local-test/test-dir/model, also packed
+#   --model        another model than local-test/test-dir/model: a folder, packed as
+#                  model.tar.gz, or one file, such as model.joblib or model.pkl
 #   --docker, --native  force a container, or the environment .venv
 #   PORT=8081      another port; variables of the server (README) are passed on
 #   Says `serving on http://localhost:8080` once /ping answers 200, and not before.
@@ -16,12 +17,12 @@ model="${test_dir}/model"
 while [[ $# -gt 0 ]]; do
     case "${1}" in
         --model)
-            [[ $# -ge 2 ]] || usage "$(basename "${0}") --model FOLDER|FILE.tar.gz"
+            [[ $# -ge 2 ]] || usage "$(basename "${0}") --model FOLDER|FILE"
             model="${2}"
             shift
             ;;
         --docker | --native) mode="${1#--}" ;;
-        -*) usage "$(basename "${0}") [image] [--model FOLDER|FILE.tar.gz] [--docker|--native]" ;;
+        -*) usage "$(basename "${0}") [image] [--model FOLDER|FILE] [--docker|--native]" ;;
         *) image="${1}" ;;
     esac
     shift
@@ -31,9 +32,17 @@ done
 model::mount() {
     if [[ -f "${model}" ]]; then
         mkdir "${base}/model"
-        tar -xzf "${model}" -C "${base}/model" || die "${model} is not a .tar.gz"
+        case "${model}" in
+            *.joblib | *.pkl | *.pickle) cp "${model}" "${base}/model" ;;
+            *)
+                tar -xzf "${model}" -C "${base}/model" 2>/dev/null ||
+                    die "${model} is no model: give a folder, a .tar.gz, a .joblib or a .pkl"
+                ;;
+        esac
         model="${base}/model"
     else
+        [[ -e "${model}" ]] || [[ "${model}" == "${test_dir}/model" ]] ||
+            die "there is no file or folder ${model}"
         [[ "${model}" != "${test_dir}/model" ]] || mkdir -p "${model}"
         model="$(folder::absolute "${model}")"
         ln -s "${model}" "${base}/model"

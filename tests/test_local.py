@@ -17,7 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import joblib
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from harness import ROOT, environment, free_port, payload, until
 
@@ -193,7 +196,8 @@ def test_data_from_elsewhere_is_trained_on(checkout: Path, tmp_path: Path) -> No
     ("script", "arguments", "words"),
     [
         ("serve-local.sh", [], "there is no model in "),
-        ("serve-local.sh", ["--model", "nowhere"], "there is no folder nowhere"),
+        ("serve-local.sh", ["--model", "nowhere"], "there is no file or folder n"),
+        ("serve-local.sh", ["--model", "/etc/hostname"], "/etc/hostname is no model: "),
         ("train-local.sh", ["--data", "nowhere"], "there is no folder nowhere"),
         ("predict.sh", ["nowhere.csv"], "cannot read the file nowhere.csv"),
         ("predict.sh", ["/etc/hostname"], "nothing answers on port "),
@@ -229,6 +233,29 @@ def test_a_server_that_dies_is_said_and_its_reason_is_shown(checkout: Path) -> N
     *_, reason, last = log.splitlines()
     assert reason.startswith("serve: ")
     assert last.startswith("serve-local.sh: the server ended by itself")
+
+
+@pytest.mark.parametrize("name", ["model.joblib", "x.pkl"])
+def test_a_lone_model_is_served(checkout: Path, tmp_path: Path, name: str) -> None:
+    """D18: of any estimator, by the sample's Predictor."""
+    X = pd.DataFrame({"size": [1.0, 2.0, 3.0], "age": [1, 3, 2]})
+    joblib.dump(LinearRegression().fit(X, X["size"] + X["age"]), tmp_path / name)
+    port, script = free_port(), checkout / "local-test/serve-local.sh"
+    arguments = [str(script), "--native", "--model", name]
+    variables = environment(PORT=port)
+    server = subprocess.Popen(
+        arguments, cwd=tmp_path, env=variables, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: answers(port) or server.poll() is not None, 60)
+        found = httpx.post(
+            f"http://127.0.0.1:{port}/invocations",
+            json={"size": [1, 2], "age": [5, 5]},
+        )
+        assert found.json()["predictions"] == pytest.approx([6, 7])
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
 
 
 def test_a_job_that_fails_is_said_and_its_reason_is_shown(checkout: Path) -> None:

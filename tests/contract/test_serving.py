@@ -15,6 +15,7 @@ import httpx
 import joblib
 import pandas as pd
 import pytest
+import requests
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -229,6 +230,25 @@ def test_the_answer_has_the_accepted_type_without_charset(
     """H-21, F-16."""
     answer = server.invoke("1,1", accept=accept)
     assert answer.headers["content-type"] == media_type
+
+
+def test_a_client_that_asks_for_the_charset_is_told_it(tmp_path: Path) -> None:
+    """B10: without it `requests` takes text for Latin-1; F-16: nobody else is told."""
+    (tmp_path / "ml/model").mkdir(parents=True)
+    with Server(copy_program(tmp_path / "program"), tmp_path / "ml") as server:
+        url = f"http://127.0.0.1:{server.ready().port}/invocations"
+        for accept, text in (("text/csv; charset=utf-8", "æ"), ("text/csv", "Ã¦")):
+            headers = {"content-type": "text/csv; charset=utf-8", "accept": accept}
+            found = requests.post(url, "æ\n".encode(), headers=headers, timeout=30)
+            assert found.headers["content-type"] == accept
+            assert found.text == f"{text}\n"
+        headers["accept"] = "application/json"
+        found = requests.post(url, "æ\n".encode(), headers=headers, timeout=30)
+        assert found.json() == {"predictions": ["æ"]}
+        headers["accept"] = "text/csv; charset=latin-1"
+        assert requests.post(url, "a", headers=headers, timeout=30).status_code == 406
+        headers = {"content-type": "text/csv; charset=latin-1"}
+        assert requests.post(url, "a", headers=headers, timeout=30).status_code == 415
 
 
 @pytest.mark.parametrize(
