@@ -6,7 +6,7 @@
 #   --model        another model than local-test/test-dir/model: a folder, packed as
 #                  model.tar.gz, or one file, such as model.joblib or model.pkl
 #   --docker, --native  force a container, or the environment .venv
-#   PORT=8081      another port; variables of the server (README) are passed on
+#   PORT=8081      another port; variables of the server (docs/reference.md#settings) are passed on
 #   Says `serving on http://localhost:8080` once /ping answers 200, and not before.
 #
 # Example: local-test/serve-local.sh --model ~/Downloads/model.tar.gz

@@ -49,7 +49,7 @@ def test_its_table_of_speed_is_that_of_the_newest_results() -> None:
 
 
 def test_every_file_that_it_names_is_there() -> None:
-    named = re.findall(r"`((?:model|local-test|tests|docs)/[\w./-]*)`", README)
+    named = re.findall(r"`((?:model|local-test|tests|docs)/[\w./-]*)[ `]", README)
     made = {"local-test/test-dir/model", "local-test/test-dir/output/data/report.html"}
     assert [n for n in named if n not in made and not (ROOT / n).exists()] == []
 
