@@ -166,19 +166,22 @@ class ServedModel:
         return {str(c.name): c.example for c in columns} | given
 
     def ask_owner(self, rows: Any) -> Any:
-        """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave."""
-        if self._makes_frames and isinstance(rows, Rows):
-            return self._ask_with_frame(rows)
-        return self.owner.predict(rows)
+        """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave.
 
-    def _ask_with_frame(self, rows: Rows) -> Any:
-        """Give what the owner makes of a frame; text that it refuses is BadInput."""
+        Raises: BadInput for text that it refuses where no type is known, and what it
+        raises itself.
+        """
+        if not isinstance(rows, Rows):
+            return self.owner.predict(rows)
         try:
-            return self.owner.predict(rows.frame())
+            return self._ask_with(rows)
         except Exception as exc:
             if not self._typed and not isinstance(exc, RequestError):
-                refuse_text(rows, lambda other: self.owner.predict(other.frame()), exc)
+                refuse_text(rows, self._ask_with, exc)
             raise
+
+    def _ask_with(self, rows: Rows) -> Any:
+        return self.owner.predict(rows.frame() if self._makes_frames else rows)
 
     def predict(self, rows: Any) -> "Prediction":
         """Predict rows, as `ask_owner` takes them.
