@@ -169,7 +169,8 @@ class ServedModel:
     def ask_owner(self, rows: Any) -> Any:
         """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave.
 
-        Raises: BadInput for text that a model without model.json takes in no column.
+        Raises: BadInput for text that it refuses where no type is known, and what it
+        raises itself.
         """
         if self._typed or not isinstance(rows, Rows):
             return self._ask(rows)

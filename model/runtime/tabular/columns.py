@@ -102,7 +102,7 @@ class Column:
         """
         read_all = _AT_ONCE.get(self._read_one)
         values = read_all(raw, self._na) if read_all else None
-        if values is not None and self._takes(values):
+        if values is not None and (self._takes_all or self._takes(values)):
             return values
         values = []
         for row, cell in enumerate(listed(raw), first):
@@ -176,6 +176,11 @@ class Column:
         others = [_OTHER_SPELLINGS.get(self.numbers, "")] + [_FLAG] * bool(self._flags)
         found = "|".join(filter(None, others))
         return re.compile(found, re.ASCII) if found and self.is_text else None
+
+    @cached_property
+    def _takes_all(self) -> bool:
+        """Say whether no value is refused or respelt, as in most columns."""
+        return not (self.required or self._other_spelling or self._allowed is not None)
 
     def _takes(self, values: Any) -> bool:
         """Say whether all values are as `fit` saw them, and none is refused."""

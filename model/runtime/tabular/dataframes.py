@@ -169,6 +169,8 @@ def array(column: Column, values: Any) -> Any:
     `values` are a list, or an array: int64, float64, or objects that are text.
     """
     dtype = column.dtype
+    if dtype in ("float32", "float64"):  # of most columns
+        return np.array(values, dtype=dtype)
     if column.is_unknown:
         return _as_they_are(values)
     if dtype.startswith("category"):
@@ -179,12 +181,12 @@ def array(column: Column, values: Any) -> Any:
         return _objects(values, None if column.has_none else nan)
     if dtype.endswith("[pyarrow]"):
         return _of_arrow(values, dtype)
-    if dtype == "bool":
+    return _by_kind(column, values)
+
+
+def _by_kind(column: Column, values: Any) -> Any:
+    if column.dtype == "bool":
         return np.array(values, dtype=object if None in values else bool)
-    return _of_pandas(column, values)
-
-
-def _of_pandas(column: Column, values: Any) -> Any:
     if column.is_text or column.is_boolean:
         return pd.Series(values, dtype=column.dtype)
     if column.dtype.startswith("datetime"):
@@ -201,8 +203,7 @@ def _numbers(values: Any, dtype: str) -> Any:
     ):
         return pd.array(values, dtype="Int64")
     else:
-        single = dtype.lower() == "float32"
-        found = np.array(values, dtype="float32" if single else "float64")
+        found = np.array(values, dtype="float32" if dtype == "Float32" else "float64")
     own = dtype.startswith(("Int", "UInt", "Float"))
     return pd.array(found, dtype=_OWN_TYPES[found.dtype.name]) if own else found
 

@@ -1,7 +1,7 @@
 """Columns, types, categories: taken from X at training, enforced at serving.
 
 A value gets the dtype that its column had in `fit`, or the request fails with the row
-and the column named: no value is ever rewritten.
+and the column named. No value is changed; text is spelt as `fit` saw the same value.
 """
 
 from collections.abc import Collection, Iterable, Mapping
