@@ -35,14 +35,14 @@ def measured(
         (
             ["?"],
             (
-                "1 of its 21 cells are no numbers ('?'): read it with "
+                "1 of its 21 cells is no number ('?'): read it with "
                 'na_values=["?"] if that means a missing value'
             ),
         ),
         (
             ["1,234.50"],
             (
-                "1 of its 21 cells are no numbers ('1,234.50'): read it with "
+                "1 of its 21 cells is no number ('1,234.50'): read it with "
                 'thousands=","'
             ),
         ),

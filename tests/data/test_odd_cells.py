@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from runtime import data
@@ -136,6 +137,15 @@ def test_the_index_that_pandas_writes_is_named_with_the_cure(
     )
     assert said(capsys, tmp_path, index_col=0) == ""
     assert [*data.read(tmp_path, index_col=0)] == ["a", "b"]
+
+
+def test_an_index_that_parquet_holds_as_a_column_is_dropped_after_reading(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A5."""
+    rows = pd.DataFrame({"Unnamed: 0": [0, 1], "a": [5, 6]})
+    rows.to_parquet(tmp_path / "a.parquet", index=False)
+    assert "leave it out by drop(columns='Unnamed: 0')" in said(capsys, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -720,7 +720,8 @@ def test_true_and_false_with_missing_cells_are_learned_as_they_are_or_as_text(
     put(channel / "a.csv", [["true", "1"], ["", "2"], ["false", "3"]])
     X = data.read(channel)
     assert described(X["c0"]) == ("object", [True, None, False])
-    for options in ({}, {"dtype": {"c0": "str"}}):
+    every: list[dict[str, Any]] = [{}, {"dtype": {"c0": "str"}}]
+    for options in every:
         X = data.read(channel, **options)
         served = Schema.learn(X, missing(X)).frame(table_of(b"true,1\n,2", "text/csv"))
         assert_frame_equal(served, X.head(2))

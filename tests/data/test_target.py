@@ -44,7 +44,7 @@ def test_one_empty_cell_changes_neither_task_nor_labels(
     """B8."""
     cells, task, labels = CASES[case]
     y = target_of(tmp_path, [*cells, *[""] * empty])
-    counted = "1 rows without a 'y' are left out\n"
+    counted = "1 row without a 'y' is left out\n"
     assert capsys.readouterr().out == counted * empty
     assert infer_task(y) == task
     assert sorted(y.unique().tolist()) == labels
@@ -59,15 +59,15 @@ def test_one_empty_cell_changes_neither_task_nor_labels(
         (
             "few integers",
             (
-                "task: classification, as the target 'y' has 3 different whole numbers,"
-                " at most 20; to override it, set task=regression"
+                "task: classification, as the target 'y' has 3 different whole numbers "
+                "(up to 20 are classes); to override it, set task=regression"
             ),
         ),
         (
             "many integers",
             (
-                "task: regression, as the target 'y' has 60 different whole numbers, "
-                "more than 20; to override it, set task=classification"
+                "task: regression, as the target 'y' has 60 different whole numbers "
+                "(up to 20 are classes); to override it, set task=classification"
             ),
         ),
         ("text", "task: classification, as the target 'y' is text"),
@@ -129,5 +129,5 @@ def test_rows_that_are_left_out_are_counted_by_channel(
     rows.attrs["channel"] = "validation"
     split_target(rows, "y", fit=False)
     assert capsys.readouterr().out == (
-        "channel 'validation': 1 rows without a 'y' are left out\n"
+        "channel 'validation': 1 row without a 'y' is left out\n"
     )

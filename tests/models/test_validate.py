@@ -12,7 +12,7 @@ import runtime
 from runtime.errors import Error, ModelError
 from runtime.models import artifact
 from runtime.models.served import ServedModel
-from runtime.models.validate import check, differing, required
+from runtime.models.validate import check, required
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
@@ -256,103 +256,6 @@ def test_real_rows_that_fail_are_refused() -> None:
 def test_without_real_rows_the_invented_one_judges() -> None:
     with pytest.raises(Error):
         check(made(Calendar), b"")
-
-
-class Answering(RowByRow):
-    """A model that gives the answers it is told."""
-
-    answers: Any = ()
-
-    def predict(self, _: Any) -> Any:
-        """Answer, whatever the rows are."""
-        return self.answers
-
-
-def said(folder: Path, answers: Any, expected: list[Any], classes: Any = None) -> str:
-    """Say how a Predictor's answers to BODY differ from those of `model.predict`."""
-    (folder / "all.csv").write_bytes(BODY)
-    content = {"rows": [7, 8, 9], "answers": expected}
-    (folder / "expected.json").write_text(json.dumps(content))
-    kind = type("Kind", (Answering,), {"answers": answers})
-    return differing(made(kind), folder, classes)
-
-
-def test_other_labels_than_those_of_the_estimator_are_counted(tmp_path: Path) -> None:
-    """A1: the first of several outputs is what is compared."""
-    found = ["yes", "no", "no"]
-    expected = ["yes", "yes", "yes"]
-    sentence = (
-        "gives 2 of 3 held-out rows another answer than model.predict, which was "
-        "measured: 'no' in the place of 'yes' in row 8. If that is not on purpose, "
-        "answer what self.model.predict gives"
-    )
-    assert said(tmp_path, found, expected, ["no", "yes"]) == sentence
-    several = {"label": found, "share": [0.1] * 3}
-    assert said(tmp_path, several, expected, ["no", "yes"]) == sentence
-
-
-@pytest.mark.parametrize(
-    ("answers", "expected", "classes", "n_apart"),
-    [
-        ([1, 0, 1], [1, 1, 1], [0, 1], 1),
-        ([1.0, 0.0, 1.0], [1, 1, 1], [0, 1], 1),
-        ([True, False, True], [True] * 3, [False, True], 1),
-        (["yes", "unsure", "no"], ["yes", "yes", "no"], ["no", "yes"], 1),
-        ([1.0, 2.0, 3.5], [1.0, 2.0, 3.0], None, 1),
-        ([100, 200, 300], [1.0, 2.0, 3.0], None, 3),
-        (["a", "b", "c"], ["a", "c", "c"], None, 1),
-    ],
-    ids=[
-        "whole numbers",
-        "their floats",
-        "true and false",
-        "a label of the owner's own",
-        "numbers",
-        "another unit",
-        "no classes_",
-    ],
-)
-def test_labels_are_held_against_labels_and_numbers_against_numbers(
-    tmp_path: Path, answers: Any, expected: list[Any], classes: Any, n_apart: int
-) -> None:
-    """A1."""
-    assert f"gives {n_apart} of 3 " in said(tmp_path, answers, expected, classes)
-
-
-@pytest.mark.parametrize(
-    ("answers", "expected", "classes"),
-    [
-        (["no", "yes", "no"], ["no", "yes", "no"], ["no", "yes"]),
-        ([1.0000001, 2.0, float("nan")], [1.0, 2.0, float("nan")], None),
-        ([0.1, 0.9, 0.2], [0, 1, 1], [0, 1]),
-        ([[0.1, 0.9]] * 3, [0, 1, 1], [0, 1]),
-        (["n", "y", "n"], ["no", "no", "no"], ["no", "yes"]),
-        (["low", "high", "low"], [1.0, 2.0, 3.0], None),
-        ([None] * 3, ["no"] * 3, ["no", "yes"]),
-        ([{"label": "no"}] * 3, ["yes"] * 3, ["no", "yes"]),
-    ],
-    ids=[
-        "labels",
-        "numbers",
-        "probabilities",
-        "shares",
-        "other words",
-        "words for numbers",
-        "nothing",
-        "objects",
-    ],
-)
-def test_equal_answers_and_those_of_another_kind_are_not_spoken_of(
-    tmp_path: Path, answers: Any, expected: list[Any], classes: Any
-) -> None:
-    """A1: what is answered is the owner's to decide."""
-    assert said(tmp_path, answers, expected, classes) == ""
-
-
-def test_a_predictor_that_fails_on_a_held_out_row_is_told(tmp_path: Path) -> None:
-    """A1: the first rows judge; of the others it costs no model."""
-    sentence = said(tmp_path, ["no"], ["no"] * 3)
-    assert sentence.startswith("fails on some of 3 held-out rows: ValueError: 1 answer")
 
 
 PREDICTOR = """

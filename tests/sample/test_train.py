@@ -99,7 +99,7 @@ def test_the_task_and_the_labels_do_not_depend_on_one_empty_cell(
     for row in rows[:empty]:
         row[0] = ""
     out = train(base_dir, [["y", "size", "colour", "flag"], *rows], target="y")
-    assert out.count("1 rows without a 'y' are left out") == empty
+    assert out.count("1 row without a 'y' is left out") == empty
     assert out.count("task: classification, as the target 'y' ") == 1
     description = json.loads((base_dir / "model/model.json").read_text())
     assert description["classes"] == ([False, True] if spelt == "true" else [0, 1])

@@ -194,7 +194,7 @@ def test_an_odd_cell_in_validation_alone_ends_the_job_before_fit(
         made.read("validation")
     assert str(raised.value) == (
         "channel 'validation': column 'hp' is text, but numbers in the channel "
-        "'training', as 1 of its 40 cells are no numbers ('?'): read it with "
+        "'training', as 1 of its 40 cells is no number ('?'): read it with "
         'na_values=["?"] if that means a missing value'
     )
     assert made.read("validation", na_values=["?"])["hp"].isna().sum() == 1

@@ -106,7 +106,7 @@ def read(
     frame = _finish_all(frame, own, spelt)
     if learned:
         kinds.refuse_others(frame[inferred], learned, folder.name)
-    notes = [] if learned else _row_numbers(frames)
+    notes = [] if learned else _row_numbers(frames, typed=declared.typed)
     notes += _odd_cells(frame, own, spelt)
     for note in notes:
         print(note)
@@ -294,11 +294,12 @@ def _odd_cells(
     return [*filter(None, (odd_cells.advice(frame[name]) for name in texts))]
 
 
-def _row_numbers(frames: list[pd.DataFrame]) -> list[str]:
+def _row_numbers(frames: list[pd.DataFrame], *, typed: bool) -> list[str]:
     """Say which column without a name is the index that `to_csv` writes."""
     return [
         f"column {name!r} counts rows, as the index that to_csv() writes: leave it out "
-        "with index_col=0, or write the file with to_csv(index=False)"
+        f"{f'by drop(columns={name!r})' if typed else 'with index_col=0'}, or write "
+        "the file with to_csv(index=False)"
         for name in frames[0].columns[:1]
         if name.startswith("Unnamed: ")
         and all(f[name].dtype.kind == "i" and f[name].is_unique for f in frames)

@@ -69,7 +69,8 @@ def of_numbers(text: "pd.Series[Any]") -> str:
     cure = " and ".join(options) or "write numbers there"
     n_others, n_cells = sum(others.values()), _total(found)
     none = f"none of its {n_cells} cells is a number"
-    some = f"{n_others} of its {n_cells} cells are no numbers"
+    are = "is no number" if n_others == 1 else "are no numbers"
+    some = f"{n_others} of its {n_cells} cells {are}"
     return f"{some if n_others < n_cells else none} ({_shown(others)}): {cure}"
 
 

@@ -39,7 +39,12 @@ def split_target(
             f"channel {rows.attrs['channel']!r}: " if "channel" in rows.attrs else ""
         )
         n_rows = len(rows) - len(known)
-        print(f"{where}{n_rows} rows without a {name!r} are left out")
+        what = (
+            f"row without a {name!r} is"
+            if n_rows == 1
+            else f"rows without a {name!r} are"
+        )
+        print(f"{where}{n_rows} {what} left out")
     if fit:
         _refuse_unlearnable(known, name)
     return known.drop(columns=name), _without_gaps(known[name])
@@ -71,10 +76,8 @@ def _inferred(y: "pd.Series[Any]") -> tuple[Task, str]:
     if y.dtype.kind == "f":
         return "regression", "has fractions"
     n_values = y.nunique()
-    why = f"has {n_values} different whole numbers"
-    if n_values <= MOST_CLASSES:
-        return "classification", f"{why}, at most {MOST_CLASSES}"
-    return "regression", f"{why}, more than {MOST_CLASSES}"
+    why = f"has {n_values} different whole numbers (up to {MOST_CLASSES} are classes)"
+    return "classification" if n_values <= MOST_CLASSES else "regression", why
 
 
 def _refuse_task(y: "pd.Series[Any]", task: str) -> None:

@@ -112,14 +112,16 @@ class Comparison:
         if not (apart <= TOLERANCE).all():
             worst = int(np.argmax(np.nan_to_num(apart, nan=np.inf)))
             row = rows.iloc[worst].to_dict()
-            message = f"its answers differ by {apart[worst]:.2g}, for example to {row}"
+            message = (
+                f"ONNX's answers differ by {apart[worst]:.2g}, for example to {row}"
+            )
             raise Different(message)
 
     def _apart(self, rows: pd.DataFrame, expected: Any) -> Any:
         """Say how far the answers are apart, `(n_rows,)`; other labels are so by 1."""
         found = self._fast.predict(rows)
         if found.shape != expected.shape:
-            message = f"it gives {found.shape} answers, not {expected.shape}"
+            message = f"ONNX gives {found.shape} answers, not {expected.shape}"
             raise Different(message)
         if self._range:
             beyond = np.clip(np.abs(expected) - self._largest, 0, None)
