@@ -66,7 +66,7 @@ image::ensure() {
 # Shows each instruction that takes time as it begins, of either builder: nothing where
 # all of them are in its cache. The whole goes to a file.
 image::progress() { # usage: docker build ... | image::progress FILE
-    local line step="" steps=()
+    local line step="" steps=() words
     local runs='^#([0-9]+) [0-9.]+ |^ ---> Running in '
     while IFS= read -r line; do
         echo "${line}" >>"${1}"
@@ -76,8 +76,9 @@ image::progress() { # usage: docker build ... | image::progress FILE
             steps[BASH_REMATCH[1]]="${BASH_REMATCH[2]}" # of BuildKit, several at once
         elif [[ "${line}" =~ ${runs} ]]; then
             [[ -z "${BASH_REMATCH[1]}" ]] || step="${steps[BASH_REMATCH[1]]:-}"
-            [[ "${step}" != RUN* ]] || echo "   ${step:0:90} ..." >&2
             [[ -z "${BASH_REMATCH[1]}" ]] || steps[BASH_REMATCH[1]]="" # said once
+            read -ra words <<<"${step}"
+            [[ "${step}" != RUN* ]] || echo "   ${words[*]:0:8} ..." >&2
         fi
     done
 }
