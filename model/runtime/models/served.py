@@ -115,7 +115,7 @@ class ServedModel:
     def warm_up(self) -> None:
         """Predict one synthetic row, so that `/ping` tells the truth (H-15).
 
-        The owner's `example` takes its place. Raises: PredictionFailed, BadInput.
+        The owner's `example` takes its place. Raises: what `predict` raises.
         """
         if self._cold and self.owner.example is None:
             log.info("warm-up row: %s", self._cold)
@@ -175,7 +175,7 @@ class ServedModel:
         """Predict rows, as `ask_owner` takes them.
 
         Raises: BadInput where that code does; PredictionFailed for any other fault,
-        also one answer too few.
+        also one answer too few; ModelError for an output that the owner has invented.
         """
         n_rows = count(rows)
         with owners_code:
@@ -184,8 +184,8 @@ class ServedModel:
                 if len(values) != n_rows:
                     message = f"{len(values)} answers to {n_rows} rows, in {name!r}"
                     raise ValueError(message)
-            default = self.outputs or _chosen(self.owner.outputs, answer)
-            return Prediction(answer, named=named, default=default)
+        default = self.outputs or _chosen(self.owner.outputs, answer)
+        return Prediction(answer, named=named, default=default)
 
 
 class Prediction:
@@ -264,7 +264,7 @@ def _by_output(answer: Any) -> tuple[dict[str, Any], bool]:
 
 
 def _chosen(names: tuple[str, ...], answer: dict[str, Any]) -> tuple[str, ...]:
-    """Give the owner's choice of several outputs. Raises: ValueError."""
+    """Give the owner's choice of several outputs. Raises: ModelError."""
     if len(answer) == 1:
         return ()
     if absent := [name for name in names if name not in answer]:
@@ -272,7 +272,7 @@ def _chosen(names: tuple[str, ...], answer: dict[str, Any]) -> tuple[str, ...]:
             f"Predictor has outputs = {names}, and predict gives no {absent[0]!r}: "
             f"there are {', '.join(answer)}"
         )
-        raise ValueError(message)
+        raise ModelError(message)
     return names
 
 
