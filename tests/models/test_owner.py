@@ -267,7 +267,7 @@ def test_an_output_that_predict_does_not_give_is_a_sentence_at_the_warm_up(
     with pytest.raises(ModelError) as failed:
         model.warm_up()
     assert str(failed.value) == (
-        f"Predictor has outputs = {outputs}, and predict gives no 'labels': "
+        f"Predictor has outputs = {outputs}, and predict gives no output 'labels': "
         "there are label, score, n"
     )
 

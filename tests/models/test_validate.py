@@ -257,7 +257,9 @@ def test_an_output_that_predict_does_not_give_is_the_jobs_failure() -> None:
         def predict(self, rows: Any) -> Any:
             return {"label": rows["s"], "rank": rows["n"]}
 
-    with pytest.raises(ModelError, match="gives no 'labels': there are label, rank"):
+    with pytest.raises(
+        ModelError, match="gives no output 'labels': there are label, rank"
+    ):
         check(made(Mistyped), BODY)
 
 

@@ -60,6 +60,11 @@ def test_a_column_that_an_owner_replaces_is_that_of_the_frame() -> None:
     assert rows.frame().to_dict("list") == {"n": [0, np.log(2)], "text": ["a", "b"]}
 
 
+def test_what_only_a_dataframe_has_is_told_with_the_cure() -> None:
+    with pytest.raises(AttributeError, match=r"no 'iloc': `rows.frame\(\)` gives a D"):
+        _ = ROWS.iloc  # type: ignore[attr-defined]  # as intended
+
+
 def test_pandas_makes_a_frame_of_rows_by_name() -> None:
     assert pd.DataFrame(ROWS)["text"].tolist()[0] == "a"
 

@@ -54,6 +54,16 @@ class Rows(dict[str | int, Any]):
         """Give the names with their columns."""
         return dict(self).items()
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Help those who look for what a DataFrame has. Raises: AttributeError."""
+            message = (
+                f"Rows have no {name!r}: `rows.frame()` gives a DataFrame, and "
+                "`def predict(self, rows: pd.DataFrame)` gets one"
+            )
+            raise AttributeError(message)
+
     def copy(self) -> dict[str | int, Any]:
         """Give a dict of the columns."""
         return dict(self)
