@@ -27,7 +27,7 @@ def input_fn(request_body, content_type):
         return pd.read_csv(StringIO(request_body), header=None, names=COLUMNS)
     if content_type == "application/json":
         return pd.DataFrame(json.loads(request_body)["instances"], columns=COLUMNS)
-    raise ValueError("{} not supported by script!".format(content_type))
+    raise ValueError(f"{content_type} not supported by script!")
 
 
 def predict_fn(input_data, model):
@@ -39,4 +39,4 @@ def output_fn(prediction, accept):
         return "\n".join(prediction) + "\n", accept
     if accept == "application/json":
         return json.dumps({"instances": [{"label": label} for label in prediction]}), accept
-    raise RuntimeError("{} accept type is not supported by this script.".format(accept))
+    raise RuntimeError(f"{accept} accept type is not supported by this script.")

@@ -59,7 +59,7 @@ class Settings(BaseModel):
     )
     """media type of the answer when the request names none"""
     outputs: tuple[str, ...] = _set((), "SAGEMAKER_INFERENCE_OUTPUT")
-    """outputs that are answered, separated by commas; unset: `Predictor.outputs`"""
+    """outputs that are answered, by commas; unset: `outputs` of Predictor, else all"""
     unseen: Literal["pass", "refuse"] = _set("pass", "MODEL_UNSEEN_CATEGORIES")
     """text that `fit` has not seen in its column: `predict` gets it, or it is a 400"""
     batch: bool = _set(False, "SAGEMAKER_BATCH")  # noqa: FBT003 -- as of `Field`

@@ -264,10 +264,10 @@ def test_an_output_that_predict_does_not_give_is_a_sentence_at_the_warm_up(
     """D17, H-15."""
     model = answering(SEVERAL, outputs)
     model.owner.example = {"a": 1}
-    with pytest.raises(Exception, match="the model failed") as failed:
+    with pytest.raises(ModelError) as failed:
         model.warm_up()
-    assert str(failed.value.__cause__) == (
-        f"Predictor has outputs = {outputs}, and predict gives no 'labels': "
+    assert str(failed.value) == (
+        f"Predictor has outputs = {outputs}, and predict gives no output 'labels': "
         "there are label, score, n"
     )
 

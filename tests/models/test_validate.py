@@ -248,6 +248,21 @@ def test_an_example_that_fails_costs_no_model_either() -> None:
     assert note.startswith("none: `example` in Predictor fails (")
 
 
+def test_an_output_that_predict_does_not_give_is_the_jobs_failure() -> None:
+    """D17: or each request would fail, though the rows pass."""
+
+    class Mistyped(RowByRow):
+        outputs = ("labels",)
+
+        def predict(self, rows: Any) -> Any:
+            return {"label": rows["s"], "rank": rows["n"]}
+
+    with pytest.raises(
+        ModelError, match="gives no output 'labels': there are label, rank"
+    ):
+        check(made(Mistyped), BODY)
+
+
 def test_real_rows_that_fail_are_refused() -> None:
     with pytest.raises(Error):
         check(made(Calendar), b"1,soon\n")

@@ -1,5 +1,6 @@
 """Rows by column are the DataFrame that they would have been."""
 
+import copy
 from math import nan
 from typing import Any
 
@@ -29,10 +30,13 @@ def whole(rows: Rows) -> list[Any]:
         dict(rows.items()),
         dict(zip(rows, rows.values(), strict=True)),
         {name: rows.get(name) for name in rows},
+        rows.copy(),
+        rows | {},
+        copy.deepcopy(rows),
     ]
 
 
-@pytest.mark.parametrize("way", range(5))
+@pytest.mark.parametrize("way", range(8))
 def test_columns_are_arrays_however_they_are_asked_for(way: int) -> None:
     """D16: numbers are numbers also where all are missing, and text is text."""
     X = pd.DataFrame(
@@ -51,8 +55,14 @@ def test_columns_are_arrays_however_they_are_asked_for(way: int) -> None:
 def test_a_column_that_an_owner_replaces_is_that_of_the_frame() -> None:
     rows = Rows(ROWS.schema, [[1.0, 2.0], ["a", "b"]])
     rows["n"] = np.log(rows["n"])
-    rows["more"] = rows["n"] * 2
+    rows["more"] = [1, 2]
+    assert rows["more"].sum() == 3
     assert rows.frame().to_dict("list") == {"n": [0, np.log(2)], "text": ["a", "b"]}
+
+
+def test_what_only_a_dataframe_has_is_told_with_the_cure() -> None:
+    with pytest.raises(AttributeError, match=r"no 'iloc': `rows.frame\(\)` gives a D"):
+        _ = ROWS.iloc  # type: ignore[attr-defined]  # as intended
 
 
 def test_pandas_makes_a_frame_of_rows_by_name() -> None:

@@ -116,7 +116,7 @@ class ServedModel:
     def warm_up(self) -> None:
         """Predict one synthetic row, so that `/ping` tells the truth (H-15).
 
-        The owner's `example` takes its place. Raises: PredictionFailed, BadInput.
+        The owner's `example` takes its place. Raises: what `predict` raises.
         """
         if self._cold and self.owner.example is None:
             log.info("warm-up row: %s", self._cold)
@@ -200,29 +200,40 @@ class ServedModel:
                 if len(values) != n_rows:
                     message = f"{len(values)} answers to {n_rows} rows, in {name!r}"
                     raise ValueError(message)
-            default = self.outputs or _chosen(self.owner.outputs, answer)
-            return Prediction(answer, named=named, default=default)
+        chosen = self.owner.outputs if len(answer) > 1 else ()
+        return Prediction(answer, named, self.outputs, chosen)
 
 
 class Prediction:
     """What `predict` gave to some rows: `(n_rows,)` or `(n_rows, k)` by output."""
 
     def __init__(
-        self, answer: dict[str, Any], *, named: bool, default: tuple[str, ...] = ()
+        self,
+        answer: dict[str, Any],
+        named: bool,  # noqa: FBT001 -- as `Outputs` has it
+        default: tuple[str, ...] = (),
+        chosen: tuple[str, ...] = (),
     ) -> None:
-        """Take the outputs; `default` are given if none are wanted, of none all."""
-        self._answer, self._named, self._default = answer, named, default
+        """Take the outputs: `default`, else the owner's choice, else all are given."""
+        self._answer, self._named, self._chosen = answer, named, chosen
+        self._default = default or chosen or EVERY
         self._plain: dict[str, list[Any]] = {}
 
     def outputs(self, wanted: tuple[str, ...] = (), rows: slice = ALL) -> Outputs:
         """Give the outputs that are wanted, `*` for all.
 
-        Raises: BadInput for an output that there is not; PredictionFailed.
+        Raises: BadInput for an output that there is not, ModelError where the owner has
+        chosen it; PredictionFailed.
         """
-        wanted = wanted or self._default or EVERY
+        wanted = wanted or self._default
         wanted = tuple(self._answer) if wanted == EVERY else wanted
         if absent := [name for name in wanted if name not in self._answer]:
             message = f"no output {absent[0]!r}: there are {', '.join(self._answer)}"
+            if wanted is self._chosen:
+                message = (
+                    f"Predictor has outputs = {wanted}, and predict gives {message}"
+                )
+                raise ModelError(message)
             raise BadInput(message)
         with owners_code:  # the values are the owner's
             return Outputs({n: self._column(n)[rows] for n in wanted}, self._named)
@@ -274,19 +285,6 @@ def _by_output(answer: Any) -> tuple[dict[str, Any], bool]:
             raise ValueError(message)
         return {str(name): answer[name] for name in answer}, True
     return {"prediction": answer}, False
-
-
-def _chosen(names: tuple[str, ...], answer: dict[str, Any]) -> tuple[str, ...]:
-    """Give the owner's choice of several outputs. Raises: ValueError."""
-    if len(answer) == 1:
-        return ()
-    if absent := [name for name in names if name not in answer]:
-        message = (
-            f"Predictor has outputs = {names}, and predict gives no {absent[0]!r}: "
-            f"there are {', '.join(answer)}"
-        )
-        raise ValueError(message)
-    return names
 
 
 def _plain(values: Any) -> list[Any]:

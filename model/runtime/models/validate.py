@@ -120,7 +120,9 @@ def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
     table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
     schema = model.schema or found_in(table)
     rows = (schema if schema.typed else schema.spelt).read(table)
-    together = model.predict(rows).outputs(EVERY)
+    prediction = model.predict(rows)
+    prediction.outputs()  # there are all that the owner has chosen
+    together = prediction.outputs(EVERY)
     for name in (formats.JSON, formats.CSV):
         list(formats.encode([together], name))
     if model.owner.batchable:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 
+from runtime.errors import ModelError
 from runtime.server.context import ServerContext
 from runtime.serving.endpoint import Endpoint
 
@@ -20,13 +21,17 @@ async def live(server: ServerContext, endpoint: Endpoint) -> None:
         await executor.run(endpoint.model.start)
         endpoint.started = True
         await executor.run(endpoint.model.warm_up)
-    except Exception:  # the owner's code
+    except Exception as exc:  # the owner's code
         stops = not server.warm  # else others serve, and this worker is started anew
-        log.exception(
-            "the %s stops: the model failed on the warm-up row, which `example` in "
-            "Predictor can replace",
-            "server" if stops else "worker",
-        )
+        what = "server" if stops else "worker"
+        if isinstance(exc, ModelError):  # a sentence, which needs no traceback
+            log.error("the %s stops: %s", what, exc)  # noqa: TRY400
+        else:
+            log.exception(
+                "the %s stops: the model failed on the warm-up row, which `example` in "
+                "Predictor can replace",
+                what,
+            )
         os._exit(_BOOT_ERROR if stops else _REPLACED)
     server.set_warm()
     while True:

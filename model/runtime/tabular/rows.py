@@ -54,6 +54,24 @@ class Rows(dict[str | int, Any]):
         """Give the names with their columns."""
         return dict(self).items()
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Help those who look for what a DataFrame has. Raises: AttributeError."""
+            message = (
+                f"Rows have no {name!r}: `rows.frame()` gives a DataFrame, and "
+                "`def predict(self, rows: pd.DataFrame)` gets one"
+            )
+            raise AttributeError(message)
+
+    def copy(self) -> dict[str | int, Any]:
+        """Give a dict of the columns."""
+        return dict(self)
+
+    def __or__(self, other: Any) -> Any:
+        """Give a dict of the columns and others."""
+        return dict(self) | other
+
     def as_read(self, names: Iterable[str | int]) -> dict[str | int, Any]:
         """Give columns as they lie here, lists or arrays. Raises: KeyError."""
         get = dict.__getitem__
@@ -79,7 +97,10 @@ class Rows(dict[str | int, Any]):
         return dataframes.frame(self.schema.columns, columns)
 
     def _array(self, name: str | int, values: list[Any]) -> Any:
-        column = self.schema.columns[self.schema.places[name]]
+        place = self.schema.places.get(name)
+        if place is None:  # the owner has added it
+            return np.array(values)
+        column = self.schema.columns[place]
         if column.is_unknown:
             from runtime.tabular import dataframes  # noqa: PLC0415 -- it finds types
 
