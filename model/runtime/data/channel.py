@@ -82,22 +82,18 @@ def read(
         options = {"sep": "\t", **options}
     declared = ColumnOptions(options, typed=form not in _SPELT)
     reader = partial(_READERS[form], options=declared)
-    frames = _read_files(files, reader)
-    _say_headers(frames)
-    left_out = _leave_out(dict(zip(files, frames, strict=True)))
-    if form != "JSON Lines":  # in which an absent key is a missing cell
-        _refuse_other_columns(dict(zip(files, frames, strict=True)))
-    folders = partition_columns(dict(zip(files, frames, strict=True)), declared)
-    frame = _concatenate(frames)
+    frames = dict(zip(files, _read_files(files, reader), strict=True))
+    left_out = _compare(frames, form)
+    folders = partition_columns(frames, declared)
+    frame = _concatenate([*frames.values()])
     frame[[*folders]] = folders
     own = {str(name): declared.column(str(name)) for name in frame}
     inferred = [name for name in own if own[name].dtype is None]
     mixed = [name for name in inferred if _is_mixed(frame[name])]
-    if mixed and declared.typed:
-        _refuse_types(mixed[0], dict(zip(files, frames, strict=True)))
-    if learned and not declared.typed:
-        texts = [name for name in inferred if learned.kinds.get(name) == kinds.TEXT]
-        own |= {name: own[name]._replace(dtype="str") for name in texts}
+    if declared.typed:
+        _refuse_types(mixed, frames)
+    elif learned:
+        own |= (texts := _known_texts(own, learned))
         mixed += [n for n in texts if frame[n].dtype != "str" and n not in mixed]
     if mixed:
         as_text = partial(reader, as_text=mixed)
@@ -106,13 +102,32 @@ def read(
     frame = _finish_all(frame, own, spelt)
     if learned:
         kinds.refuse_others(frame[inferred], learned, folder.name)
-    notes = [] if learned else _row_numbers(frames, typed=declared.typed)
+    notes = [] if learned else _row_numbers([*frames.values()], typed=declared.typed)
     notes += _odd_cells(frame, own, spelt)
-    for note in notes:
-        print(note)
-    frame.attrs |= {"missing": _missing(frame, own), "left_out": left_out}
-    frame.attrs["notes"] = notes
+    print(*notes, sep="\n", end="\n" if notes else "")
+    missing = _missing(frame, own)
+    frame.attrs |= {"missing": missing, "left_out": left_out, "notes": notes}
     return frame
+
+
+def _compare(frames: dict[str, pd.DataFrame], form: str) -> dict[str, str]:
+    """Hold files against each other. Returns: what was left out."""
+    _say_headers([*frames.values()])
+    left_out = _leave_out(frames)
+    if form != "JSON Lines":  # in which an absent key is a missing cell
+        _refuse_other_columns(frames)
+    return left_out
+
+
+def _known_texts(
+    own: dict[str, ColumnOption], learned: kinds.Learned
+) -> dict[str, ColumnOption]:
+    """Declare as text what another channel has as text, where nothing is declared."""
+    return {
+        name: option._replace(dtype="str")
+        for name, option in own.items()
+        if option.dtype is None and learned.kinds.get(name) == kinds.TEXT
+    }
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -258,9 +273,11 @@ def _is_mixed(values: "pd.Series[Any]") -> bool:
     return values.dtype == "object" and inferred(values, skipna=True) not in alike
 
 
-def _refuse_types(name: str, frames: dict[str, pd.DataFrame]) -> None:
+def _refuse_types(mixed: list[str], frames: dict[str, pd.DataFrame]) -> None:
     """Refuse that types meet in a format in which cells have types."""
-    held: dict[str, str] = {}
+    if not mixed:
+        return
+    name, held = mixed[0], dict[str, str]()
     for file, frame in frames.items():
         if name in frame and frame[name].notna().any():
             kind = pd.api.types.infer_dtype(frame[name], skipna=True)
