@@ -3,9 +3,12 @@
 Traps: X-05 (memory), X-06 (CPUs of the host), X-08 (threads times workers).
 """
 
+import ctypes
+import gc
 import math
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 MEMORY_PER_WORKER = 2**30  # bytes; serverless with 1 GB gets one worker (H-42)
@@ -24,6 +27,11 @@ class Budget:
     def body_memory(self) -> int:
         """Bytes of requests that wait in a worker: a quarter of its share."""
         return self.memory // self.workers // 4
+
+    @property
+    def reserve(self) -> int:
+        """Bytes that many models leave to requests: bodies have half, answers half."""
+        return min(max(self.memory // 8, 2**26), 2**29)
 
     @classmethod
     def measure(
@@ -66,6 +74,38 @@ def memory_limit(cgroup: Path = _CGROUP) -> int:
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         limits += [int(word) for word in _words(cgroup / name) if word != "max"]
     return min(limits)
+
+
+def memory_left(cgroup: Path = _CGROUP) -> int:
+    """Give the bytes of memory that this container can still take.
+
+    What the kernel holds of files that nobody has mapped counts as free.
+    """
+    left = [_named(Path("/proc/meminfo")).get("MemAvailable:", 2**50) * 1024]
+    for folder, limit, used in (
+        (cgroup, "memory.max", "memory.current"),
+        (cgroup / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        numbers = [*_words(folder / limit), *_words(folder / used)]
+        if len(numbers) == 2 and numbers[0] != "max":  # noqa: PLR2004 -- limit and use
+            stat = _named(folder / "memory.stat")
+            cached = stat.get("active_file", 0) + stat.get("inactive_file", 0)
+            mapped = stat.get("file_mapped", stat.get("mapped_file", 0))
+            left.append(int(numbers[0]) - int(numbers[1]) + max(0, cached - mapped))
+    return min(left)
+
+
+def _named(file: Path) -> dict[str, int]:
+    words = _words(file)
+    return {n: int(number) for n, number in pairwise(words) if number.isdecimal()}
+
+
+def release_memory() -> None:
+    """Give memory that Python has freed back to the system, where the C library can."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim:
+        trim(0)
 
 
 def _words(file: Path) -> list[str]:
