@@ -13,7 +13,6 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 import runtime
@@ -258,12 +257,11 @@ async def no_route(request: Request, exc: Exception) -> Response:
         "GET /metrics and GET /docs"
     )
     body = {"code": "no_route", "message": message, "request_id": _id(request)}
-    headers = dict(exc.headers or {})
-    if exc.status_code == 405:  # noqa: PLR2004 -- of all routes of this path
-        found = [
-            r for r in request.app.routes if r.matches(request.scope)[0] != Match.NONE
-        ]
-        headers["allow"] = ", ".join(sorted({m for r in found for m in r.methods}))
+    headers = exc.headers
+    if exc.status_code == 405 and request.url.path.startswith("/models"):  # noqa: PLR2004
+        # FastAPI knows the methods of one operation, not of all that have this path.
+        is_list = request.url.path == "/models"
+        headers = {"allow": "GET, POST" if is_list else "DELETE, GET"}
     return JSONResponse(body, exc.status_code, headers)
 
 

@@ -7,9 +7,12 @@ import ctypes
 import gc
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread, get_ident
 
 MEMORY_PER_WORKER = 2**30  # bytes; serverless with 1 GB gets one worker (H-42)
 _CGROUP = Path("/sys/fs/cgroup")
@@ -100,10 +103,49 @@ def _named(file: Path) -> dict[str, int]:
     return {n: int(number) for n, number in pairwise(words) if number.isdecimal()}
 
 
-def release_memory() -> None:
-    """Give memory that Python has freed back to the system, where the C library can."""
+@contextmanager
+def memory_guard(least: int) -> Iterator[None]:
+    """Raise MemoryError in this thread once so many bytes are no longer left.
+
+    A file that is packed may be ten times larger in memory: nobody knows beforehand.
+    Python looks for such an error between two steps of its own, not within native code.
+    """
+    ended, mine = Event(), ctypes.c_ulong(get_ident())
+    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+    def watch() -> None:
+        while not ended.wait(0.01):
+            if memory_left() < least:
+                interrupt(mine, ctypes.py_object(MemoryError))
+                return
+
+    watcher = Thread(target=watch, name="memory guard", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        interrupt(mine, None)  # which takes back an error that has not been raised yet
+
+
+def release_memory(*, frozen: bool = False) -> None:
+    """Give memory that nobody uses back to the system.
+
+    It looks for cycles of what `gc.freeze` has not seen, or of all, which takes a tenth
+    of a second in which nothing else runs.
+    """
+    if frozen:
+        gc.unfreeze()
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if frozen:
+        gc.freeze()
+    trim_memory()
+
+
+def trim_memory() -> None:
+    """Give back what the C library keeps for later, where it is glibc."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)
 

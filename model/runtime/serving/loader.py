@@ -5,7 +5,9 @@ measured before and after each is its own (H-64).
 """
 
 import asyncio
+import gc
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,12 +16,12 @@ from runtime.errors import ModelError, OutOfMemory, RequestError, UnusableModel
 from runtime.models.repository import Entry, Repository, folder_of, size_of
 from runtime.models.served import ServedModel
 from runtime.observability.logs import model_name
-from runtime.resources import memory_left, release_memory
+from runtime.resources import memory_guard, memory_left, release_memory, trim_memory
 from runtime.serving.executor import Executor
 from runtime.serving.invocation import Invocations
 
 log = logging.getLogger("serve")
-FACTOR = 1.5  # bytes in memory for a byte of a model's files
+FACTOR = 2  # bytes that loading takes for one of a model's files, where not packed
 LONGEST = 360  # seconds of a load, as SageMaker waits (H-62)
 MB = 2**20
 Load = Callable[[Path], ServedModel]
@@ -76,14 +78,20 @@ class ModelLoader:
         folder = folder_of(url, self._roots)
         self._require(size_of(folder) * FACTOR)
         refusal: RequestError
+        n_modules = len(sys.modules)
         try:
-            model = self._load(folder)
-            model.start()
-            model.warm_up()
+            with memory_guard(self._reserve // 2):
+                model = self._load(folder)
+                model.start()
+                model.warm_up()
+            trim_memory()
             self._require(0)
         except BaseException as exc:  # noqa: BLE001 -- the owner's code
             refusal = _refusal(exc)
         else:
+            if len(sys.modules) > n_modules:
+                # Modules are most of what an unloading would look through for cycles.
+                gc.freeze()
             return model
         model = None  # type: ignore[assignment]
         release_memory()  # outside of `except`, where a traceback holds what was loaded
@@ -93,6 +101,9 @@ class ModelLoader:
     def _require(self, size: float) -> None:
         """Compare what a model needs with what is left. Raises: OutOfMemory."""
         left = memory_left() - self._reserve
+        if size > left:
+            release_memory(frozen=True)
+            left = memory_left() - self._reserve
         if size > left:
             message = (
                 f"the model needs about {size / MB:.0f} MB more, and {left / MB:.0f} "
