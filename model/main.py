@@ -118,7 +118,7 @@ def app_of(model: ServedModel | None, server: ServerContext) -> FastAPI:
     app.post(
         f"/models/{_NAME}/invoke" if model is None else "/invocations",
         response_class=Response,
-        responses=openapi.INVOCATIONS,
+        responses=openapi.INVOCATIONS | ({} if model else openapi.BY_NAME),
         openapi_extra=openapi.request(model.schema if model else None),
     )(invocations)
     app.add_exception_handler(HTTPException, no_route)

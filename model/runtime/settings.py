@@ -58,8 +58,6 @@ class Settings(BaseModel):
         "application/json", "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
     )
     """media type of the answer when the request names none"""
-    multi_model: bool = _set(False, "SAGEMAKER_MULTI_MODEL")  # noqa: FBT003 -- likewise
-    """true on a multi-model endpoint, where SageMaker sets it: one worker process"""
     outputs: tuple[str, ...] = _set((), "SAGEMAKER_INFERENCE_OUTPUT")
     """outputs of `predict` that are answered, separated by commas; unset: the first"""
     unseen: Literal["pass", "refuse"] = _set("pass", "MODEL_UNSEEN_CATEGORIES")
@@ -70,6 +68,8 @@ class Settings(BaseModel):
     """requests at once in batch transform; unset: one a worker"""
     bad_records: Literal["fail", "mark"] = _set("fail", "MODEL_BATCH_BAD_RECORDS")
     """a bad row in batch transform: a 400, or `ERROR` in the place of its answer"""
+    multi_model: bool = _set(False, "SAGEMAKER_MULTI_MODEL")  # noqa: FBT003 -- likewise
+    """true on a multi-model endpoint, where SageMaker sets it: one worker process"""
     # Elsewhere than on Linux no one counts the threads that loading has left.
     preload: bool = _set(sys.platform == "linux", "MODEL_PRELOAD")
     """load the model once, before the workers fork, where safe"""
