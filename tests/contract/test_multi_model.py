@@ -422,7 +422,7 @@ def test_h_60_every_model_has_its_own_schema_formats_and_outputs(
     refused = models.invoke("narrow", "3,1\n")
     assert (refused.status_code, refused.json()["problems"][0]["row"]) == (400, 1)
     answer = models.invoke("own", "four", "text/x-mine").json()
-    assert answer == {"predictions": [{"length": 4}]}
+    assert answer == {"predictions": [4]}
 
 
 LENGTH = "def predict(rows): return {'length': rows, 'zero': [0] * len(rows)}\n"
