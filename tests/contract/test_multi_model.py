@@ -27,7 +27,8 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
-from harness import ECHO, Server, copy_program, linux_only, until
+from containers import Run, client, owner, published, ready, running, workers
+from harness import ECHO, Server, copy_program, docker, linux_only, until
 from runtime.models import artifact
 from runtime.tabular.schema import Schema
 
@@ -79,8 +80,11 @@ ROWS = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "age": [1, 3, 2, 5]})
 class Models:
     """A server, and the folder of its models."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server, self.folder, self.client = server, folder, server.client
+    def __init__(
+        self, server: Any, folder: Path, asked: httpx.Client | None = None
+    ) -> None:
+        self.server, self.folder = server, folder
+        self.client = asked or server.client
 
     def write(self, name: str, code: str) -> Path:
         """Make a model's folder, with a file of code. Returns: the folder."""
@@ -397,6 +401,7 @@ def test_h_60_what_cannot_be_loaded_is_a_4xx_and_nothing_is_unpickled(
         *(b"", b"{", b"[]", b"{}", b'{"model_name": "a"}', b'{"url": "/a"}'),
         *(b'{"model_name": "", "url": "/a"}', b'{"model_name": 1, "url": "/a"}'),
         *(b'{"model_name": "a\\nb", "url": "/a"}', b"\xff", b" " * 70_000),
+        *(b'{"model_name": "\\ud800", "url": "/a"}', b'{"model_name": "a", "url": 1}'),
     ],
 )
 def test_h_60_a_load_that_is_no_such_json_is_a_4xx(models: Models, body: bytes) -> None:
@@ -628,9 +633,8 @@ def test_h_62_loads_calls_and_unloads_in_any_order(
 
     def act(seed: int) -> None:
         chosen = random.Random(seed)
-        with httpx.Client(base_url=base, timeout=30) as client:
-            mine = Models(models.server, models.folder)
-            mine.client = client
+        with httpx.Client(base_url=base, timeout=30) as asked:
+            mine = Models(models.server, models.folder, asked)
             while time.monotonic() < ends:
                 name = str(chosen.randrange(4))
                 acts: list[Callable[[str], httpx.Response]]
@@ -681,3 +685,73 @@ def test_h_03_a_stop_lets_a_request_to_a_model_finish(
         caller.join()
         assert answers[0].json() == {"predictions": [1]}
         assert server.process.wait(25) == 0
+
+
+# the image
+
+
+def test_h_59_the_image_serves_many_models_as_the_service_mounts_them(
+    run: Run, tmp_path: Path
+) -> None:
+    """H-60, H-61, R-09: read-only, with the variables that AWS's own tests set."""
+    (tmp_path / "models").mkdir()
+    variables = {
+        "SAGEMAKER_MULTI_MODEL": "true",
+        "SAGEMAKER_BIND_TO_PORT": "8080",
+        "SAGEMAKER_SAFE_PORT_RANGE": "9000-9999",
+    }
+    given = [word for k, v in variables.items() for word in ("--env", f"{k}={v}")]
+    volume = f"{tmp_path}/models:/opt/ml/models:ro"
+    container = run(*published(volume), *owner(tmp_path, PREDICTOR), *given)
+    ready(container)
+    with client(container) as asked:
+        models = Models(None, tmp_path / "models", asked)
+        assert asked.get("/models").json() == {"models": []}
+        models.write("1f2e", ECHO_CODE)
+        models.save("3d4c", ROWS, ROWS["size"] * 10)
+        for name in ("1f2e", "3d4c"):
+            url = f"/opt/ml/models/{name}/model"
+            assert models.load(name, url).json() == {"status": "Workers scaled"}
+        assert models.invoke("1f2e", "7\n").json() == {"predictions": [7]}
+        answer = models.invoke("3d4c", "3,1\n").json()
+        assert answer["predictions"] == pytest.approx([30])
+        assert models.unload("1f2e").status_code == 200
+        assert models.names() == ["3d4c"]
+        assert len(workers(container)) == 1
+
+
+def test_h_64_a_container_that_is_full_answers_507_and_is_never_killed(
+    run: Run, tmp_path: Path
+) -> None:
+    """What is loaded goes on answering, and room is made by unloading.
+
+    A small file that is large in memory is stopped before the kernel stops us all.
+    """
+    (tmp_path / "models").mkdir()
+    volume = f"{tmp_path}/models:/opt/ml/models:ro"
+    limits = "--memory", "1g", "--memory-swap", "1g", "--env"
+    options = [*limits, "SAGEMAKER_MULTI_MODEL=true", *owner(tmp_path, PREDICTOR)]
+    container = run(*published(volume), *options)
+    ready(container)
+    with client(container) as asked:
+        models = Models(None, tmp_path / "models", asked)
+        code = "block = b'x' * (100 * 2**20)\n"
+        models.write("large", code + NUMBER.replace("NUMBER", "1"))
+        url, names = "/opt/ml/models/large/model", [f"m{n}" for n in range(12)]
+        statuses = [models.load(name, url).status_code for name in names]
+        loaded = statuses.index(507)
+        assert 4 <= loaded <= 9
+        assert set(statuses[loaded:]) == {507}
+        for name in names[:loaded]:
+            assert models.invoke(name).json() == {"predictions": [1]}
+        for name in names[:loaded]:
+            assert models.unload(name).status_code == 200
+        packed = models.folder / "packed"
+        packed.mkdir()
+        arrays = [np.zeros(6_000_000) for _ in range(60)]  # 2.9 GB
+        joblib.dump(arrays, packed / "model.joblib", compress=3)
+        assert models.load("packed", "/opt/ml/models/packed").status_code == 507
+        assert models.load("again", url).status_code == 200
+    assert running(container)
+    state = docker("inspect", "--format", "{{.State.OOMKilled}}", container)
+    assert state == "false\n"

@@ -106,9 +106,13 @@ class ModelLoader:
             left = memory_left() - self._reserve
         if size > left:
             message = (
-                f"the model needs about {size / MB:.0f} MB more, and {left / MB:.0f} "
-                f"MB are left above the reserve of {self._reserve / MB:.0f} MB: unload "
-                "other models first"
+                f"loading takes about {size / MB:.0f} MB"
+                if size
+                else "the model takes more memory than its files say"
+            )
+            message += (
+                f", and of the {memory_left() / MB:.0f} MB that are left "
+                f"{self._reserve / MB:.0f} MB are for requests: unload other models"
             )
             raise OutOfMemory(message)
 
@@ -125,7 +129,8 @@ def _refusal(exc: BaseException) -> RequestError:
     if isinstance(exc, OutOfMemory):
         return OutOfMemory(str(exc))  # without its traceback
     if any(isinstance(cause, MemoryError) for cause in _causes(exc)):
-        return OutOfMemory("memory ran out while the model was loaded: unload others")
+        message = "memory ran out while the model was loaded: unload other models"
+        return OutOfMemory(message)
     if isinstance(exc, ModelError):
         return UnusableModel(str(exc))
     log.warning("the model fails as it starts", exc_info=exc)
