@@ -27,7 +27,6 @@ from runtime.server.preload import import_all, import_first, unthreaded
 from runtime.serving import openapi
 from runtime.serving.admission import read_body
 from runtime.serving.endpoint import Endpoint, refusal
-from runtime.serving.loader import ModelLoader
 from runtime.settings import Settings
 
 routes = APIRouter(include_in_schema=False)  # one a path: a 405 names all its methods
@@ -192,12 +191,13 @@ async def load_by_name(request: Request) -> dict[str, str]:
         try:
             asked = openapi.LoadRequest.model_validate_json(body.read())
         except ValidationError as exc:
-            found = [
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()
-            ]
-            message = f"a JSON object with model_name and url is expected: {found[0]}"
+            wrong = exc.errors()[0]
+            message = (
+                "expected a JSON object with model_name and url: "
+                f"{' '.join(map(str, wrong['loc']))} {wrong['msg']}"
+            )
             raise BadInput(message) from exc
-    await _loader(request).load(asked.model_name, asked.url)
+    await request.app.state.endpoint.loader.load(asked.model_name, asked.url)
     return {"status": "Workers scaled"}
 
 
@@ -228,13 +228,8 @@ def _shown(entry: Entry[Any]) -> dict[str, str]:
 @by_name.delete(f"/models/{_NAME}", responses=openapi.BY_NAME)
 async def unload(request: Request, model_name: str) -> dict[str, str]:
     """Unload a model, whose memory is free with the answer."""
-    await _loader(request).unload(model_name)
+    await request.app.state.endpoint.loader.unload(model_name)
     return {"status": f'Model "{model_name}" unregistered'}
-
-
-def _loader(request: Request) -> ModelLoader:
-    loader: ModelLoader = request.app.state.endpoint.loader
-    return loader
 
 
 async def refused(request: Request, exc: Exception) -> Response:

@@ -482,6 +482,27 @@ def test_h_64_a_model_that_is_busy_holds_up_no_other_and_runs_one_call_at_a_time
     assert not (model_dir / "both").exists()
 
 
+def test_x_19_a_model_with_more_requests_than_it_may_have_leaves_others_their_room(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """MODEL_SERVER_QUEUE is of each model; what is too much is a 503 at once."""
+    program = copy_program(tmp_path / "program", PREDICTOR)
+    variables = {"SAGEMAKER_MULTI_MODEL": "true", "MODEL_SERVER_QUEUE": 5}
+    with Server(program, base_dir, MODEL_SERVER_THREADS=2, **variables) as server:
+        models = Models(server.ready(), base_dir / "models")
+        model_dir = models.write("busy", GATED)
+        models.write("quiet", ECHO_CODE)
+        for name in ("busy", "quiet"):
+            models.load(name)
+        with ThreadPoolExecutor(12) as callers:
+            calls = [callers.submit(models.invoke, "busy") for _ in range(12)]
+            until(lambda: sum(call.done() for call in calls) == 7, 20)
+            assert models.invoke("quiet", "4\n").json() == {"predictions": [4]}
+            (model_dir / "gate").touch()
+            found = Counter(call.result().status_code for call in calls)
+        assert found == {200: 5, 503: 7}
+
+
 def test_h_62_a_load_that_takes_long_holds_up_no_request(models: Models) -> None:
     """Until its end there is no such model, and nobody else may take its name."""
     model_dir = models.write("slow", SLOW_LOAD)

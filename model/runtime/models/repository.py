@@ -33,13 +33,13 @@ class Entry(Generic[T]):
         self.name, self.url, self.state = name, url, State.LOADING
         self.model: T | None = None  # while it is loading, or has been unloaded
         self.gone = asyncio.Event()
-        self._users = 0
+        self.users = 0  # requests
         self._unused = asyncio.Event()
 
     def __enter__(self) -> T:
         """Use the model, which has to be ready."""
         assert self.model is not None  # noqa: S101 -- as the caller knows
-        self._users += 1
+        self.users += 1
         return self.model
 
     def __exit__(
@@ -49,13 +49,13 @@ class Entry(Generic[T]):
         trace: TracebackType | None,
     ) -> None:
         """Use it no more."""
-        self._users -= 1
-        if not self._users:
+        self.users -= 1
+        if not self.users:
             self._unused.set()
 
     async def unused(self) -> None:
         """Wait until nobody uses the model."""
-        while self._users:
+        while self.users:
             self._unused.clear()
             await self._unused.wait()
 

@@ -17,6 +17,7 @@ from runtime import formats
 from runtime.errors import (
     BodyTimeout,
     DeadlineExceeded,
+    Overloaded,
     RequestError,
     UnsupportedType,
 )
@@ -63,6 +64,7 @@ class Endpoint:
         self.started = False  # the owner's `start` has run
         self._requests = RequestLog(settings.log_requests)
         self._deadline, self._max_payload = settings.deadline, settings.max_payload
+        self._most = settings.queue  # of one model
         marked = settings.batch and settings.bad_records == "mark"
         self._policy = Policy(settings.default_accept, settings.batch, marked)
         self.loader: ModelLoader | None = None
@@ -77,7 +79,8 @@ class Endpoint:
         """Let models share threads, with a call of each at a time (H-64)."""
         threads = Threads(budget.threads, 1)
         self.executor = Executor(threads, settings.deadline)  # of what is no model's
-        self.admission = Admission(settings.queue, budget.reserve // 2)
+        # Room for the bodies of others where one model has as many as it may.
+        self.admission = Admission(4 * settings.queue, budget.reserve // 2)
 
         def serve(model: ServedModel) -> Invocations:
             executor = Executor(threads, settings.deadline)
@@ -144,7 +147,11 @@ class Endpoint:
                 arrived = True
                 record.bytes = body.seek(0, io.SEEK_END)
                 body.seek(0)
-                with self.models.get(record.model) as invocations:
+                entry = self.models.get(record.model)
+                if entry.users >= self._most:  # others have their own
+                    message = f"{entry.users} requests wait here already: try again"
+                    raise Overloaded(message)
+                with entry as invocations:
                     content, kind = await invocations.respond(
                         body, _headers(given), record, partial(_left, scope, receive)
                     )
