@@ -43,8 +43,10 @@ ENV PATH=/opt/program:/opt/venv/bin:${PATH} \
 COPY model /opt/program
 RUN python3 -m compileall -q /opt/program
 
-# serve obeys SAGEMAKER_BIND_TO_PORT: the image can stand in a pipeline (H-65, I-13).
+# serve obeys SAGEMAKER_BIND_TO_PORT: the image can stand in a pipeline; and it serves
+# many models where SageMaker sets SAGEMAKER_MULTI_MODEL (H-59, H-65, I-13).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+      com.amazonaws.sagemaker.capabilities.multi-models=true \
       org.opencontainers.image.licenses=Apache-2.0 \
       org.opencontainers.image.version=0.1.0
 

@@ -46,11 +46,16 @@ class Load:
     errors: int  # connections that fail, answers of 400 and more, timeouts
 
 
-def wrk(request: Request, connections: int, seconds: float, folder: Path) -> Load:
-    """Send a request again and again over some connections for a while."""
+def wrk(
+    request: Request, connections: int, seconds: float, folder: Path, more: str = ""
+) -> Load:
+    """Send a request again and again over some connections for a while.
+
+    `more` is Lua, for requests that are not all alike.
+    """
     script, file, kind = folder / "wrk.lua", folder / "body", request.media_type
     file.write_text(request.body)
-    script.write_text(SCRIPT % (file, kind, kind))
+    script.write_text(SCRIPT % (file, kind, kind) + more)
     many = ["--threads", "1", "--connections", str(connections)]
     long = ["--duration", f"{seconds:g}s", "--timeout", f"{TIMEOUT}s"]
     result = subprocess.run(

@@ -2,9 +2,11 @@
 # Serves a model as a SageMaker endpoint does, on http://localhost:8080, until Ctrl-C.
 #
 # Usage: local-test/serve-local.sh [image] [--model FOLDER|FILE] [--docker|--native]
+#        local-test/serve-local.sh [image] --multi-model FOLDER [--docker|--native]
 #   image          use this image as it is; without it the image is built first
 #   --model        another model than local-test/test-dir/model: a folder, packed as
 #                  model.tar.gz, or one file, such as model.joblib or model.pkl
+#   --multi-model  a multi-model endpoint; each folder in FOLDER is a model to load
 #   --docker, --native  force a container, or the environment .venv
 #   PORT=8081      another port; variables of the server (docs/reference.md#settings) are passed on
 #   Says `serving on http://localhost:8080` once /ping answers 200, and not before.
@@ -14,11 +16,17 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 model="${test_dir}/model"
+models="" # the folder of many
 while [[ $# -gt 0 ]]; do
     case "${1}" in
         --model)
             [[ $# -ge 2 ]] || usage "$(basename "${0}") --model FOLDER|FILE"
             model="${2}"
+            shift
+            ;;
+        --multi-model)
+            [[ $# -ge 2 ]] || usage "$(basename "${0}") --multi-model FOLDER"
+            models="${2}"
             shift
             ;;
         --docker | --native) mode="${1#--}" ;;
@@ -53,10 +61,26 @@ model::mount() {
         die "there is no model in ${model}: train one, local-test/train-local.sh"
 }
 
+# Puts many models into `base`, and shows how one of them is loaded and asked.
+models::mount() {
+    local files name url="http://localhost:${port}/models" folder="/opt/ml/models"
+    models="$(folder::absolute "${models}")"
+    files="$(cd "${models}" && ls -d -- */ 2>/dev/null)" ||
+        die "there is no folder in ${models}: each is a model, as train-local.sh leaves it"
+    name="${files%%/*}"
+    ln -s "${models}" "${base}/models"
+    [[ "${mode}" == "docker" ]] || folder="${base}/models"
+    echo "when it listens: curl ${url} -d '{\"model_name\": \"${name}\", \"url\": \"${folder}/${name}\"}'" \
+        "&& curl ${url}/${name}/invoke -H 'Content-Type: text/csv' --data-binary @local-test/payload.csv" >&2
+    export SAGEMAKER_MULTI_MODEL=true
+}
+
 # shellcheck disable=SC2329 # called by the name of the mode
 serve::docker() {
     image::ensure
-    local arguments=(--rm --publish "${port}:8080" --volume "${model}:/opt/ml/model:ro")
+    local volume="${model}:/opt/ml/model:ro"
+    [[ -z "${models}" ]] || volume="${models}:/opt/ml/models:ro"
+    local arguments=(--rm --publish "${port}:8080" --volume "${volume}")
     local user name names
     user="$(container::user)"
     [[ -z "${user}" ]] || arguments+=("${user}")
@@ -89,8 +113,9 @@ base="$(mktemp -d)"
 trap 'rm -rf "${base}"; [[ -z "${announcer}" ]] || kill "${announcer}" 2>/dev/null || true' EXIT
 
 port::require_free
-model::mount
+[[ -n "${models}" ]] || model::mount
 mode::choose
+[[ -z "${models}" ]] || models::mount
 status=0
 serve::announce &
 announcer=$!

@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from harness import ROOT, environment, free_port, payload, until
+from harness import ECHO, ROOT, environment, free_port, payload, until
 
 LOCKED = [
     *("requirements.in", "requirements.txt"),
@@ -198,6 +198,8 @@ def test_data_from_elsewhere_is_trained_on(checkout: Path, tmp_path: Path) -> No
         ("serve-local.sh", [], "there is no model in "),
         ("serve-local.sh", ["--model", "nowhere"], "there is no file or folder n"),
         ("serve-local.sh", ["--model", "/etc/hostname"], "/etc/hostname is no model: "),
+        ("serve-local.sh", ["--multi-model", "nowhere"], "there is no folder nowhere"),
+        ("serve-local.sh", ["--multi-model", "/proc/self/fd"], "there is no folder in"),
         ("train-local.sh", ["--data", "nowhere"], "there is no folder nowhere"),
         ("predict.sh", ["nowhere.csv"], "cannot read the file nowhere.csv"),
         ("predict.sh", ["/etc/hostname"], "nothing answers on port "),
@@ -271,6 +273,45 @@ def test_a_wrong_option_is_64_and_shows_the_usage(checkout: Path, script: str) -
     status, _, log = call(checkout / "local-test" / script, "--nothing", "x", "y")
     assert status == 64
     assert log.startswith(f"usage: {script}")
+
+
+def test_many_models_are_loaded_and_asked_as_the_line_says(checkout: Path) -> None:
+    """H-59: each folder is a model; `curl`, word for word, from any folder."""
+    many = checkout / "models"
+    for name in ("first", "second"):
+        (many / name).mkdir(parents=True)
+    (checkout / "model/predictor.py").write_text(ECHO)
+    script, port = checkout / "local-test/serve-local.sh", free_port()
+    with (checkout / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [str(script), "--native", "--multi-model", str(many)],
+            env=environment(PORT=port),
+            stderr=log,
+        )
+    until(lambda: answers(port), 60)
+    (line,) = (
+        line.partition(": ")[2]
+        for line in (checkout / "log").read_text().splitlines()
+        if line.startswith("when it listens: ")
+    )
+    shown = subprocess.run(
+        ["bash", "-c", f"set -e; {line}"], cwd=checkout, capture_output=True, text=True
+    )
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(30) == 0
+    assert shown.stdout.startswith('{"status":"Workers scaled"}{"predictions":')
+
+
+def test_many_models_are_mounted_where_the_service_has_them(
+    checkout: Path, docker_log: Path
+) -> None:
+    """H-60."""
+    (checkout / "models/one").mkdir(parents=True)
+    script = checkout / "local-test/serve-local.sh"
+    _, _, log = call(script, "mine:1", "--multi-model", str(checkout / "models"))
+    assert f"{checkout}/models:/opt/ml/models:ro" in docker_log.read_text()
+    assert "--env SAGEMAKER_MULTI_MODEL" in docker_log.read_text()
+    assert '"url": "/opt/ml/models/one"' in log
 
 
 def test_without_an_image_it_is_built_first(checkout: Path, docker_log: Path) -> None:

@@ -1,4 +1,6 @@
+import gc
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,10 @@ from runtime.resources import (
     MEMORY_PER_WORKER,
     Budget,
     cpu_count,
+    memory_guard,
+    memory_left,
     memory_limit,
+    release_memory,
 )
 
 GIB = 2**30
@@ -165,6 +170,64 @@ def test_workers_are_as_many_as_the_given_threads_leave_cpus_for(threads: int) -
 def test_more_workers_than_cpus_have_one_thread_each(workers: int) -> None:
     budget = Budget.measure(workers, None, NO_CGROUP)
     assert budget == Budget(workers, 1, MEMORY)
+
+
+@linux_only
+def test_memory_that_is_left_is_what_the_limit_and_the_machine_leave(
+    tmp_path: Path,
+) -> None:
+    """H-64: what the kernel can drop is free, what somebody has mapped is not."""
+    stat = "anon 7\nactive_file 1000\ninactive_file 2000\nfile_mapped 500"
+    files = {"memory_DOT_current": str(10 * 2**20), "memory_DOT_stat": stat}
+    found = cgroup(v2(tmp_path / "v2", memory=str(2**25)), **files)
+    assert memory_left(found) == 2**25 - 10 * 2**20 + 2500
+    files = {
+        "memory__memory_DOT_usage_in_bytes": str(10 * 2**20),
+        "memory__memory_DOT_stat": stat.replace("file_mapped", "mapped_file"),
+    }
+    found = cgroup(v1(tmp_path / "v1", memory=str(2**25)), **files)
+    assert memory_left(found) == 2**25 - 10 * 2**20 + 2500
+    for unlimited in (v2(tmp_path / "none"), NO_CGROUP):
+        assert 0 < memory_left(unlimited) < MEMORY
+
+
+def test_what_fills_the_memory_in_a_guard_is_interrupted() -> None:
+    """H-64: before the kernel ends the process; later code is left alone."""
+    filled: list[int] = []
+
+    def fill() -> None:
+        with memory_guard(2**60):
+            while True:
+                filled.append(len(filled))
+
+    with pytest.raises(MemoryError):
+        fill()
+    for _ in range(100_000):
+        filled.append(0)  # noqa: PERF401 -- steps, of which each could be interrupted
+    with memory_guard(0):
+        assert filled
+
+
+def test_memory_is_given_back_to_the_system() -> None:
+    """Also what only the collector finds, where it was told not to look."""
+
+    class Node:
+        def __init__(self) -> None:
+            self.mine = self
+
+    found = weakref.ref(Node())
+    gc.freeze()
+    release_memory()
+    assert found() is not None
+    release_memory(frozen=True)
+    assert found() is None
+    gc.unfreeze()
+
+
+def test_many_models_leave_an_eighth_of_the_memory_to_requests() -> None:
+    """H-64: at least 64 MiB, at most 512."""
+    sizes = {GIB // 4: 64, GIB: 128, 2 * GIB: 256, 64 * GIB: 512}
+    assert {m: Budget(1, 1, m).reserve // 2**20 for m in sizes} == sizes
 
 
 def test_bodies_that_wait_have_a_quarter_of_a_workers_memory() -> None:

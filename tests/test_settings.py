@@ -26,6 +26,7 @@ VARIABLES = [
     ("SAGEMAKER_INFERENCE_OUTPUT", " score ,label,", "outputs", ("score", "label")),
     ("MODEL_UNSEEN_CATEGORIES", "refuse", "unseen", "refuse"),
     ("SAGEMAKER_BATCH", "True", "batch", True),
+    ("SAGEMAKER_MULTI_MODEL", "true", "multi_model", True),
     ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "4", "transforms", 4),
     ("MODEL_BATCH_BAD_RECORDS", "mark", "bad_records", "mark"),
     ("MODEL_PRELOAD", "false", "preload", False),
@@ -46,6 +47,7 @@ WRONG = [
     ("MODEL_SERVER_QUEUE", "0", "greater than or equal to 1"),
     ("MODEL_UNSEEN_CATEGORIES", "rewrite", "'pass' or 'refuse'"),
     ("SAGEMAKER_BATCH", "perhaps", "boolean"),
+    ("SAGEMAKER_MULTI_MODEL", "perhaps", "boolean"),
     ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "0", "greater than or equal to 1"),
     ("MODEL_BATCH_BAD_RECORDS", "skip", "'fail' or 'mark'"),
     ("LOG_REQUESTS", "some", "'errors', 'all' or 'off'"),
@@ -71,6 +73,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         "max_payload_mb": 25,
         "queue": 1000,
         "default_accept": "application/json",
+        "multi_model": False,
         "outputs": (),
         "unseen": "pass",
         "batch": False,
@@ -233,6 +236,12 @@ def test_the_model_lies_below_the_base_folder() -> None:
     assert Settings.read({}).model_dir == Path("/opt/ml/model")
     environ = {"SAGEMAKER_BASE_DIR": "/srv/ml"}
     assert Settings.read(environ).model_dir == Path("/srv/ml/model")
+
+
+def test_many_models_lie_below_the_base_folder_too() -> None:
+    """H-60: and R-09, where they lie below the folder of the one model."""
+    found = Settings.read({"SAGEMAKER_BASE_DIR": "/srv/ml"}).models_dirs
+    assert found == (Path("/srv/ml/models"), Path("/srv/ml/model"))
 
 
 def test_a_default_media_type_is_known_by_its_name_alone() -> None:

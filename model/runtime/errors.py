@@ -7,13 +7,17 @@ Error: its text is a sentence for people
 ├── SettingsError          an environment variable is wrong: the process ends
 └── RequestError           serving: one request fails, with a status (H-24, H-25)
     ├── BadInput           400  the rows
+    ├── UnusableModel      400  the folder of a model that was to be loaded
+    ├── ModelNotFound      404  no model of this name
     ├── NotAcceptable      406  the Accept header
     ├── BodyTimeout        408  the body did not arrive in time
+    ├── ModelExists        409  a model of this name
     ├── PayloadTooLarge    413  the size of the body
     ├── UnsupportedType    415  the Content-Type header
     ├── PredictionFailed   500  ours: the text stays in the log
     ├── Overloaded         503  too many requests wait: try again
-    └── DeadlineExceeded   504  the time
+    ├── DeadlineExceeded   504  the time
+    └── OutOfMemory        507  a model for which there is no room
 """
 
 from collections.abc import Sequence
@@ -164,3 +168,31 @@ class DeadlineExceeded(RequestError):
 
     status = 504
     code = "deadline_exceeded"
+
+
+class UnusableModel(RequestError):
+    """A model cannot be loaded from the folder that is named."""
+
+    status = 400
+    code = "unusable_model"
+
+
+class ModelNotFound(RequestError):
+    """No model of this name is loaded, or there is no such folder to load (H-60)."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class ModelExists(RequestError):
+    """A model of this name is loaded already (H-60)."""
+
+    status = 409
+    code = "model_exists"
+
+
+class OutOfMemory(RequestError):
+    """A model needs more memory than is left: others have to be unloaded (H-60)."""
+
+    status = 507
+    code = "out_of_memory"

@@ -68,6 +68,8 @@ class Settings(BaseModel):
     """requests at once in batch transform; unset: one a worker"""
     bad_records: Literal["fail", "mark"] = _set("fail", "MODEL_BATCH_BAD_RECORDS")
     """a bad row in batch transform: a 400, or `ERROR` in the place of its answer"""
+    multi_model: bool = _set(False, "SAGEMAKER_MULTI_MODEL")  # noqa: FBT003 -- likewise
+    """true on a multi-model endpoint, where SageMaker sets it: one worker process"""
     # Elsewhere than on Linux no one counts the threads that loading has left.
     preload: bool = _set(sys.platform == "linux", "MODEL_PRELOAD")
     """load the model once, before the workers fork, where safe"""
@@ -85,7 +87,7 @@ class Settings(BaseModel):
     def _names(cls, text: object) -> object:
         return names(text) if isinstance(text, str) else text
 
-    @field_validator("preload", "batch", mode="before")
+    @field_validator("preload", "batch", "multi_model", mode="before")
     @classmethod
     def _switch(cls, word: object) -> object:
         if str(word).lower() not in ("true", "1", "false", "0"):
@@ -123,6 +125,11 @@ class Settings(BaseModel):
     def model_dir(self) -> Path:
         """The folder with the model's files (H-27)."""
         return self.base_dir / "model"
+
+    @property
+    def models_dirs(self) -> tuple[Path, ...]:
+        """The folders below which models may be loaded by name (H-60, R-09)."""
+        return self.base_dir / "models", self.model_dir
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:

@@ -77,10 +77,11 @@ def test_the_image_runs_as_root(image: str) -> None:
 
 
 def test_labels_promise_what_the_image_does(image: str) -> None:
-    """I-13, H-65; build_and_push.sh adds the commit, as only what is pushed has one."""
+    """I-13, H-59, H-65; build_and_push.sh adds the commit, which only a push has."""
     labels = json.loads(docker("inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels == {
         "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true",
+        "com.amazonaws.sagemaker.capabilities.multi-models": "true",
         "org.opencontainers.image.licenses": "Apache-2.0",
         "org.opencontainers.image.version": runtime.__version__,
     }

@@ -94,6 +94,30 @@ def test_a_page_sums_up_what_all_workers_have_counted(tmp_path: Path) -> None:
     assert shown["invocation_seconds_count"] == 8
 
 
+def test_models_have_series_of_their_own_up_to_a_number(tmp_path: Path) -> None:
+    """H-60: names are the caller's; those of models that there are not make none."""
+    shown = page(
+        "metrics = Metrics(made, by_model=True)\n"
+        "for number in range(300):\n"
+        "    observe(metrics, model=f'm{number}')\n"
+        "    observe(metrics, model=f'none{number}', status=404)\n"
+        "observe(metrics, model='m0', status=400)\n"
+        "metrics.tick()\n"
+        "show(metrics)\n",
+        tmp_path,
+    )
+    found = {
+        name: value for name, value in shown.items() if "model_invocations" in name
+    }
+    named = [name for name in found if " m" in name]
+    assert len(named) == 201
+    assert found["model_invocations_total m0 200"] == 1
+    assert found["model_invocations_total m0 400"] == 1
+    assert found["model_invocations_total  200"] == 100
+    assert found["model_invocations_total  404"] == 300
+    assert shown["invocations_total 200"] == 300
+
+
 def test_a_worker_that_was_killed_leaves_its_counts_and_no_gauge(
     tmp_path: Path,
 ) -> None:

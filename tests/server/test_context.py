@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 from harness import ROOT, environment
+from runtime.resources import cpu_count
 from runtime.server.context import ServerContext
 from runtime.settings import Settings
 
@@ -66,6 +67,13 @@ def test_given_numbers_of_the_settings_are_obeyed() -> None:
     settings = Settings.read({"MODEL_SERVER_WORKERS": "3", "MODEL_SERVER_THREADS": "2"})
     budget = ServerContext.of(settings).budget
     assert (budget.workers, budget.threads) == (3, 2)
+
+
+def test_a_table_of_models_is_in_one_process() -> None:
+    """H-64, X-45: whatever the workers' number says; its threads have all CPUs."""
+    environ = {"MODEL_SERVER_WORKERS": "3", "SAGEMAKER_MULTI_MODEL": "true"}
+    budget = ServerContext.of(Settings.read(environ)).budget
+    assert (budget.workers, budget.threads) == (1, cpu_count())
 
 
 def test_native_libraries_have_one_thread_until_the_workers_have_forked() -> None:

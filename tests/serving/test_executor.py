@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from runtime.observability.logs import request_id
-from runtime.serving.executor import Executor
+from runtime.serving.executor import Executor, Threads
 
 
 def run(test: Callable[[Executor], Awaitable[Any]], limit: float = 60) -> Any:
@@ -65,6 +65,42 @@ def test_what_a_call_raises_reaches_its_own_caller_alone() -> None:
     one, error, three = run(test)
     assert (one, three) == (1, 3)
     assert isinstance(error, ZeroDivisionError)
+
+
+def test_executors_that_share_a_thread_take_turns() -> None:
+    """H-64: one with many calls holds up no other, and its calls keep their order."""
+    gate, log = threading.Event(), list[str]()
+
+    async def main() -> None:
+        threads = Threads(1, 1)
+        busy, quiet = Executor(threads, 60), Executor(threads, 60)
+        calls = [asyncio.create_task(hold(busy, gate, log, f"b{n}")) for n in range(5)]
+        await until(lambda: log == ["b0"])
+        calls += [asyncio.create_task(hold(quiet, gate, log, "q"))]
+        await asyncio.sleep(0)  # it asks
+        gate.set()
+        await asyncio.wait_for(asyncio.gather(*calls), 20)
+
+    asyncio.run(main())
+    assert log == ["b0", "q", "b1", "b2", "b3", "b4"]
+
+
+def test_calls_of_one_model_never_overlap_though_there_are_threads() -> None:
+    """No owner has to think of locks, also where a caller has left."""
+    gate, log = threading.Event(), list[str]()
+
+    async def main() -> None:
+        executor = Executor(Threads(4, 1), 60)
+        calls = [asyncio.create_task(hold(executor, gate, log, n)) for n in "abc"]
+        await until(lambda: log == ["a"])
+        calls[0].cancel()
+        other = Executor(Threads(1, 1), 60)
+        assert await other.run(lambda: log) == ["a"]
+        gate.set()
+        await asyncio.wait_for(asyncio.gather(*calls[1:]), 20)
+
+    asyncio.run(main())
+    assert log == ["a", "b", "c"]
 
 
 def test_a_call_that_nobody_waits_for_any_more_never_begins() -> None:

@@ -20,6 +20,8 @@ from typing import Any, Literal, TextIO
 
 # The request that this thread or task works on; empty where there is none.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+# Likewise the model, where there are several.
+model_name: ContextVar[str] = ContextVar("model_name", default="")
 
 # Up to 64 printable ASCII characters; no space, quote, bracket or backslash (H-19).
 _ID = re.compile(r"[!#-&(-Z^-~]{1,64}")
@@ -42,6 +44,7 @@ class RequestRecord:
     """One request, filled in on its way. Stages are in seconds, `bytes` of the body."""
 
     request_id: str
+    model: str = ""  # its name, where there are several
     bytes: int = 0
     rows: int = 0
     ignored_columns: int = 0  # named in the request, unknown to the model
@@ -92,16 +95,19 @@ class RequestLog:
 def _fields(record: RequestRecord, *, staged: bool) -> dict[str, Any]:
     ms = {stage: round(getattr(record, stage) * 1000, 3) for stage in STAGES}
     ms["total"] = round(record.seconds * 1000, 3)
-    names = ("request_id", "status", "code", "rows", "bytes", "ignored_columns")
-    fields = {name: getattr(record, name) for name in names}
-    for name in ("code", "ignored_columns"):  # most requests have none
+    names = ("request_id", "model", "status", "code", "rows", "bytes")
+    fields = {name: getattr(record, name) for name in (*names, "ignored_columns")}
+    for name in ("model", "code", "ignored_columns"):  # most requests have none
         if not fields[name]:
             del fields[name]
     return fields | {"ms": ms if staged else ms["total"]}
 
 
 class Lines(logging.Formatter):
-    """`[time] [process] [LEVEL] [request id] message`, the id where there is one."""
+    """`[time] [process] [LEVEL] [request id] message`, the id where there is one.
+
+    Where there are several models, `[model NAME]` follows the id.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -110,8 +116,9 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Add the id; later lines of a message or a traceback begin with `  | `."""
-        name = request_id.get()
-        record.in_request = f" [{name}]" if name else ""
+        name, model = request_id.get(), model_name.get()
+        of_model = f" [model {model}]" if model else ""
+        record.in_request = (f" [{name}]" if name else "") + of_model
         return super().format(record).translate(_LATER)
 
 

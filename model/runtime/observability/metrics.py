@@ -18,6 +18,7 @@ from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from socket import gethostname
+from typing import Any
 
 from runtime.observability.logs import STAGES, RequestRecord
 
@@ -27,6 +28,9 @@ _PLACES = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108 -- a folder of our own 
 _FILES = ("counter", "histogram", "gauge_livesum")  # prometheus_client's names
 _FILE_SIZE = 16 * 1024  # bytes; about three times what our series take
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+_MOST_MODELS = 200  # that have series of their own; all others share one
+_REFUSED = 400  # statuses
+_OTHERS = ""  # the name in that series: no model has it
 _MOST = 256  # requests between two ticks: these take 1 ms to write
 _SUMS = {  # a field of each record: the series that sums it up, and what that says
     "rows": ("invocation_rows", "Rows of requests."),
@@ -79,14 +83,14 @@ class Metrics:
     but `render` is for one thread, that of the event loop.
     """
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | None, *, by_model: bool = False) -> None:
         self.waiting = 0  # requests in this worker now: the caller counts them
         self._folder = folder
         self._series: _Series | None = None  # None: nothing is counted
         self._answered: list[tuple[RequestRecord, float]] = []
         if folder is not None:
             with self._no_failure():
-                self._series = _Series(Path(folder))
+                self._series = _Series(Path(folder), by_model=by_model)
 
     def observe(self, record: RequestRecord) -> None:
         """Count a request that has been answered."""
@@ -136,7 +140,7 @@ class Metrics:
 class _Series:
     """Every series, in this process's files. Raises: OSError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, by_model: bool = False) -> None:
         _allocate(folder)
         import prometheus_client as client  # noqa: PLC0415 -- the variable is set
 
@@ -163,6 +167,7 @@ class _Series:
             multiprocess_mode="livesum",
             registry=None,
         )
+        self._models = _ModelSeries(counter) if by_model else None
 
     def add(self, answered: list[tuple[RequestRecord, float]], waiting: int) -> None:
         records = [record for record, _ in answered]
@@ -173,6 +178,33 @@ class _Series:
         for _, seconds in answered:
             self._seconds.observe(seconds)
         self._waiting.set(waiting)
+        if self._models:
+            self._models.add(answered)
+
+
+class _ModelSeries:
+    """What is counted by model: of so many names, since a name is never forgotten."""
+
+    def __init__(self, counter: Any) -> None:
+        by = ["model", "status"]
+        self._requests = counter("model_invocations", "Requests answered.", by)
+        text = "Seconds from requests to their answers."
+        self._seconds = counter("model_invocation_seconds", text, by)
+        self._names: set[str] = set()
+
+    def add(self, answered: list[tuple[RequestRecord, float]]) -> None:
+        for record, seconds in answered:
+            labels = self._label(record), record.status
+            self._requests.labels(*labels).inc()
+            self._seconds.labels(*labels).inc(seconds)
+
+    def _label(self, record: RequestRecord) -> str:
+        """Give the name; who asks for a model that there is not makes no series."""
+        if record.model not in self._names:
+            if record.status >= _REFUSED or len(self._names) >= _MOST_MODELS:
+                return _OTHERS
+            self._names.add(record.model)
+        return record.model
 
 
 def _allocate(folder: Path) -> None:

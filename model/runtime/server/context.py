@@ -26,7 +26,9 @@ class ServerContext:
     @classmethod
     def of(cls, settings: Settings, metrics_dir: str | None = None) -> "ServerContext":
         """Measure what this container has, where the settings do not say it."""
-        budget = Budget.measure(settings.workers, settings.threads)
+        # A table of models is one process's: another would not know a model (X-45).
+        workers = 1 if settings.multi_model else settings.workers
+        budget = Budget.measure(workers, settings.threads)
         return cls(settings, budget, metrics_dir)
 
     @property

@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from runtime.errors import ThreadsLeft
@@ -27,6 +28,15 @@ def import_first(kind: type[Predictor], model_dir: Path, preferred: str) -> None
         import_module("onnxruntime")
     if wants_frame(kind) or not fast:
         import_module("pandas")
+
+
+def import_all(kind: type[Predictor], preferred: str) -> None:
+    """Import what any model may need, so that no load waits for it."""
+    if preferred == engine.ONNX and find_spec("onnxruntime"):
+        import_module("onnxruntime")
+    if getattr(kind, "frame", True):
+        import_module("pandas")
+    import_module("joblib")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import os
 import signal
 
 from runtime.errors import ModelError
+from runtime.models.served import ServedModel
 from runtime.server.context import ServerContext
 from runtime.serving.endpoint import Endpoint
 
@@ -16,11 +17,29 @@ _REPLACED = 1  # one that leaves with this one is replaced
 
 async def live(server: ServerContext, endpoint: Endpoint) -> None:
     """Let the model answer once (H-15), then look after the worker each second."""
-    executor, metrics = endpoint.executor, endpoint.metrics
+    metrics = endpoint.metrics
+    if endpoint.model is None:
+        _be_the_first(server)
+    else:
+        await _begin(server, endpoint, endpoint.model)
+    server.set_warm()
+    while True:
+        await asyncio.sleep(1)
+        await endpoint.sweep()
+        metrics.waiting = len(endpoint.admission.tasks)
+        metrics.tick()
+        if endpoint.stuck:
+            await _replace(endpoint)
+        if server.master not in (os.getppid(), os.getpid()):
+            os.kill(os.getpid(), signal.SIGTERM)  # it was killed: nobody else stops us
+
+
+async def _begin(server: ServerContext, endpoint: Endpoint, model: ServedModel) -> None:
+    """Start the model and let it answer; a worker whose model cannot ends here."""
     try:
-        await executor.run(endpoint.model.start)
+        await endpoint.executor.run(model.start)
         endpoint.started = True
-        await executor.run(endpoint.model.warm_up)
+        await endpoint.executor.run(model.warm_up)
     except Exception as exc:  # the owner's code
         stops = not server.warm  # else others serve, and this worker is started anew
         what = "server" if stops else "worker"
@@ -33,16 +52,16 @@ async def live(server: ServerContext, endpoint: Endpoint) -> None:
                 what,
             )
         os._exit(_BOOT_ERROR if stops else _REPLACED)
-    server.set_warm()
-    while True:
-        await asyncio.sleep(1)
-        await endpoint.sweep()
-        metrics.waiting = len(endpoint.admission.tasks)
-        metrics.tick()
-        if executor.stuck:
-            await _replace(endpoint)
-        if server.master not in (os.getppid(), os.getpid()):
-            os.kill(os.getpid(), signal.SIGTERM)  # it was killed: nobody else stops us
+
+
+def _be_the_first(server: ServerContext) -> None:
+    """End the server where another worker had the models, which are lost (H-64).
+
+    SageMaker starts the container anew, and loads what is asked for.
+    """
+    if server.warm:
+        log.error("the worker with all loaded models has ended: the server stops")
+        os._exit(_BOOT_ERROR)
 
 
 async def _replace(endpoint: Endpoint) -> None:

@@ -1,18 +1,20 @@
-"""Where a worker predicts: one thread, with a clock on it.
+"""Where a worker predicts: in a thread with a clock on it, one call at a time.
 
-Invocations of one model never overlap, so that no owner has to think of locks. A call
-that runs longer than any request may is stuck for good: no thread can be stopped from
-outside, so the worker has to be replaced.
+Invocations of one model never overlap, so that no owner has to think of locks. Many
+models share some threads and take turns: each has one call there at a time, so that one
+with many requests holds up no other. A call that runs longer than any request may is
+stuck for good: no thread can be stopped from outside, so the worker has to be replaced.
 """
 
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -20,19 +22,38 @@ from threadpoolctl import threadpool_limits
 T = TypeVar("T")
 
 
-class Executor:
-    """One thread, started by the worker that owns it, and asked from its event loop."""
+class Threads:
+    """Some threads, each with so many threads of native code below it."""
 
-    def __init__(self, threads: int, limit: float) -> None:
-        """Start the thread, with so many threads of native code below it.
+    def __init__(self, count: int, native: int) -> None:
+        """Start them."""
+        self.turns: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        for _ in range(count):
+            thread = Thread(
+                target=self._work, args=(native,), name="executor", daemon=True
+            )
+            thread.start()
+
+    def _work(self, native: int) -> None:
+        with threadpool_limits(native):
+            while True:
+                self.turns.get()()
+
+
+class Executor:
+    """The calls of one model, in the order of coming; asked from the event loop."""
+
+    def __init__(self, threads: int | Threads, limit: float) -> None:
+        """Start a thread, with so many threads of native code, or use what others do.
 
         A call that takes over `limit` seconds is stuck.
         """
         self.limit = limit
         self.calls = 0  # that have not ended, also where nobody waits for them any more
-        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._threads = Threads(1, threads) if isinstance(threads, int) else threads
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._has_turn, self._lock = False, Lock()
         self._began: float | None = None  # of the call that runs now
-        Thread(target=self._work, args=(threads,), name="executor", daemon=True).start()
 
     @property
     def stuck(self) -> bool:
@@ -59,8 +80,20 @@ class Executor:
                 loop.call_soon_threadsafe(settle)
 
         self.calls += 1
-        self._queue.put(work)
+        with self._lock:
+            self._waiting.append(work)
+            waits, self._has_turn = self._has_turn, True
+        if not waits:
+            self._threads.turns.put(self._take_turn)
         return await done
+
+    def _take_turn(self) -> None:
+        """Run the oldest call, and stand in line again for the next one."""
+        self._waiting.popleft()()
+        with self._lock:
+            self._has_turn = bool(self._waiting)
+            if self._has_turn:
+                self._threads.turns.put(self._take_turn)
 
     def _ended(
         self,
@@ -75,8 +108,3 @@ class Executor:
             done.set_result(result)
         else:
             done.set_exception(failure)
-
-    def _work(self, threads: int) -> None:
-        with threadpool_limits(threads):
-            while True:
-                self._queue.get()()

@@ -30,6 +30,15 @@ class ExecutionParameters(BaseModel):
     MaxPayloadInMB: int = Field(ge=1)
 
 
+class LoadRequest(BaseModel):
+    """A model that is to be loaded: a name for it, and the folder of its files."""
+
+    model_name: str = Field(
+        min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$"
+    )
+    url: str
+
+
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body {{ font: 1rem sans-serif; margin: 2rem }}</style>
@@ -57,6 +66,14 @@ _ERRORS = {
     503: "Too many requests wait: try again.",
     504: "The answer was not ready in time.",
 }
+BY_NAME: Responses = {404: {"description": "No such model.", "model": Error}}
+LOAD: Responses = BY_NAME | {
+    400: {"description": "There is no model to load there.", "model": Error},
+    409: {"description": "The name is taken.", "model": Error},
+    507: {"description": "Memory is short: unload others.", "model": Error},
+}
+_LOADED: Any = {"schema": LoadRequest.model_json_schema()}
+LOAD_REQUEST = {"requestBody": {"content": {"application/json": _LOADED}}}
 _WRITTEN: Any = {name: {"schema": {}} for name in FORMATS}
 INVOCATIONS: Responses = {
     200: {"description": "One answer a row.", "content": _WRITTEN},
