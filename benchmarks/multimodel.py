@@ -4,7 +4,8 @@
 
 All are copies of the sample's model. Rates are those of wrk with one row of CSV, to one
 model of a server with one worker and to one of 200 at random, in turns: the best round
-of each, and their ratio. Milliseconds of a quiet model are seen by a caller that asks
+of each, and their ratio; that of the CPU's time does not depend on what else the
+machine does. Milliseconds of a quiet model are seen by a caller that asks
 each 20 ms: alone, beside a model that 64 connections ask without a pause, and while
 others are loaded and unloaded without a pause: copies of the sample, and a forest of
 some 50 MB. `models in 2 GB` is reckoned from the memory of 200.
@@ -101,19 +102,22 @@ def serving(base: Path, engine: str, **more: str) -> Iterator[Running]:
         yield program
 
 
-def rates(one: Running, many: Running, connections: int) -> tuple[float, float]:
-    """Give the requests a second of one model, and of many at random."""
-    best = [0.0, 0.0]
+def rates(one: Running, many: Running, connections: int) -> list[tuple[float, float]]:
+    """Give the requests a second, and in a second of CPU, of one model and of many."""
+    best = [(0.0, 0.0), (0.0, 0.0)]
     with tempfile.TemporaryDirectory() as folder:
         for round_ in range(ROUNDS):
             at_random = AT_RANDOM % (round_, MODELS - 1)
             for place, (program, lua) in enumerate(((one, ""), (many, at_random))):
                 request = Request(f"{program.url}/invocations", "text/csv", ROW)
+                before = program.cpu()
                 load = wrk(request, connections, SECONDS, Path(folder), lua)
+                by_cpu = load.requests / (program.cpu() - before)
                 if load.errors:
                     sys.exit(f"{load.errors} errors:\n{program.tail()}")
-                best[place] = max(best[place], load.requests / load.seconds)
-    return best[0], best[1]
+                rate = load.requests / load.seconds
+                best[place] = max(best[place][0], rate), max(best[place][1], by_cpu)
+    return best
 
 
 def meanwhile(work: Callable[[], object], client: Client) -> float:
@@ -165,7 +169,9 @@ def figures(base: Path, engine: str) -> Iterator[tuple[str, float]]:
         client.load("first", base / "models/small")  # with all that it imports
         client.ask("DELETE", "/models/first")
         before = many.memory()
+        cpu = many.cpu()
         loads = [client.load(f"m{n}", base / "models/small") for n in range(MODELS)]
+        cpu = 1000 * (many.cpu() - cpu) / MODELS
         each = (many.memory() - before) / MODELS
         room = (MEMORY - Budget(1, 1, MEMORY).reserve) / 1e6 - before
         yield "MB without a model", before
@@ -173,12 +179,14 @@ def figures(base: Path, engine: str) -> Iterator[tuple[str, float]]:
         yield "models in 2 GB", room / each
         yield "ms to load one, median", statistics.median(loads)
         yield "ms to load one, p99", percentile(loads, 99)
+        yield "ms of CPU to load one", cpu
         for connections in (1, 16):
-            alone, shared = rates(one, many, connections)
+            (alone, by_cpu), (shared, shared_by_cpu) = rates(one, many, connections)
             ways = "1 connection" if connections == 1 else f"{connections} connections"
             yield f"requests/s of one model, {ways}", alone
             yield f"requests/s of {MODELS} at random, {ways}", shared
             yield f"ratio, {ways}", shared / alone
+            yield f"ratio by CPU, {ways}", shared_by_cpu / by_cpu
         yield "ms of a quiet model alone, p99", client.quiet(2 * SECONDS)
         beside = meanwhile(saturated(many), client)
         yield "ms of a quiet model beside a saturated one, p99", beside

@@ -688,6 +688,21 @@ def test_h_64_where_the_worker_dies_the_server_ends_for_its_models_are_lost(
         assert "the worker with all loaded models has ended" in server.log()
 
 
+def test_h_64_where_a_model_hangs_the_server_ends_too(
+    tmp_path: Path, base_dir: Path
+) -> None:
+    """No thread can be stopped, and models of a new process would be lost."""
+    program = copy_program(tmp_path / "program", PREDICTOR)
+    variables = {"SAGEMAKER_MULTI_MODEL": "true", "MODEL_SERVER_TIMEOUT": 1}
+    with Server(program, base_dir, **variables) as server:
+        models = Models(server.ready(), base_dir / "models")
+        models.write("a", GATED)
+        models.load("a")
+        assert models.invoke("a").status_code == 504
+        assert server.process.wait(30) == 1
+        assert "the worker with all loaded models has ended" in server.log()
+
+
 def test_h_03_a_stop_lets_a_request_to_a_model_finish(
     tmp_path: Path, base_dir: Path
 ) -> None:
