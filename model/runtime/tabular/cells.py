@@ -26,6 +26,7 @@ NA_VALUES = frozenset(
 LARGEST_FLOAT32 = 3.4028235677973362e38  # what rounds to the largest that there is
 _INTEGERS = (-(2**63), 2**64)  # int64 and uint64
 _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)  # what 64 bits may hold
+_DATE = re.compile(r"\s*\d{4}-(\d\d-\d\d|W\d\d)|\s*\d{8}\s*$|\s*\d{8}T", re.ASCII)
 _FINER = re.compile(r"[.,]\d{6}\d*[1-9]")  # than the microseconds of a datetime
 _NANOSECONDS = (1678, 2261)  # whole years that 64 bits hold in such units
 _SHOWN = 50  # characters of a cell in a message
@@ -136,8 +137,8 @@ def _iso_8601(cell: Any, na_values: NaValues) -> datetime | None:
     if isinstance(cell, datetime):  # of Parquet
         return cell
     try:
-        value = datetime.fromisoformat(cell.strip())
-    except (AttributeError, ValueError):
+        value = datetime.fromisoformat(cell.strip()) if _DATE.match(cell) else None
+    except (AttributeError, TypeError, ValueError):
         value = None
     if value is None or _FINER.search(cell):
         what = "a date as 2026-01-31 or 2026-01-31T23:59:59"

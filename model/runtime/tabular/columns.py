@@ -25,7 +25,7 @@ MANY = 1000  # cells of a list for which an array pays
 # their own, as 01 and 1.50 are.
 PLAIN, POINT_ZERO, OWN = "1", "1.0", "own"
 _NUMBER = re.compile(
-    r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE
+    r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE
 )
 _OTHER_SPELLINGS = {PLAIN: r"(-?(?:0|[1-9]\d*))\.0+", POINT_ZERO: r"(-?(?:0|[1-9]\d*))"}
 _WHOLE = re.compile(r"-?[1-9]\d*|0", re.ASCII)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from runtime.errors import ClientError
 from runtime.tabular import cells
-from runtime.tabular.columns import Column, spelling_of_numbers
+from runtime.tabular.columns import Column, listed, spelling_of_numbers
 
 _OWN_TYPES: Any = {name.lower(): name for name in ("Int64", "Float32", "Float64")}
 _OWN_TYPES["uint64"] = "UInt64"
@@ -37,7 +37,19 @@ def learn(
             message = f"column {name!r} has no value in any row: leave it out"
             raise ClientError(message)
     learned = (_learn(frame[name], dtypes[name]) for name in frame)
-    return tuple(replace(c, na_values=own.get(str(c.name))) for c in learned)
+    return tuple(
+        replace(c, na_values=_na_values(c, frame[c.name], own.get(str(c.name))))
+        for c in learned
+    )
+
+
+def _na_values(column, values, own):
+    """Leave out what X has as text: where `fit` saw "", an empty cell is "" too."""
+    if not column.is_text or values.isna().any():
+        return own
+    texts = cells.NA_VALUES if own is None else frozenset(own)
+    held = texts.intersection(values.unique())
+    return tuple(sorted(texts - held)) if held else own
 
 
 def check(X: Any) -> dict[Any, str]:
@@ -214,6 +226,7 @@ def _known(values: Any) -> list[Any]:
 
 def _as_they_are(values: list[Any]) -> Any:
     """Make numbers, text, or true and false of a column, or objects if they meet."""
+    values = listed(values) if isinstance(values, np.ndarray) else [_plain(v) for v in values]
     kinds = {type(value) for value in values if value == value}  # noqa: PLR0124
     if kinds <= {int, float}:
         return np.array(values, dtype="float64")
@@ -243,7 +256,11 @@ def _of_arrow(values: Any, dtype: str) -> Any:
 
     if dtype.startswith("timestamp"):
         zone = ", UTC" if "," in dtype else ""
-        return _dates(values, f"datetime64[us{zone}]").astype(dtype)
+        found = _dates(values, f"datetime64[us{zone}]")
+        try:
+            return found.astype(dtype)
+        except pa.ArrowException:  # a fraction, where `fit` had whole seconds
+            return found.astype(f"timestamp[us{', tz=UTC' if zone else ''}][pyarrow]")
     kind = pa.string() if dtype.startswith("string") else None
     own: Any = pd.ArrowDtype(kind) if kind else pd.api.types.pandas_dtype(dtype)
     found: Any = [None if v is None or v != v else v for v in values]  # noqa: PLR0124
