@@ -46,9 +46,12 @@ class Comparison:
         """
         self._compare(self._rows)
         self._compare(self._mixed())
-        for column in self._columns:
-            for values in self._odd(column):
-                self._compare(self._with(column.name, values))
+        odd = [
+            self._with(column.name, values)
+            for column in self._columns
+            for values in self._odd(column)
+        ]
+        self._compare(pd.concat(odd))  # together, as a call may take long
         required = [column.name for column in self._columns if self._needs(column)]
         self._compare(self._with_holes(required))
         return required

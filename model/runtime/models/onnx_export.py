@@ -12,25 +12,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.compose import ColumnTransformer
 
-from runtime.models import artifact, onnx_session
+from runtime.models import artifact, onnx_converters, onnx_session
 from runtime.models.equivalence import TOLERANCE, Comparison, Different
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
 
 MOST_NODES = 500_000  # of all trees: about ten seconds and a gigabyte
-EXACT = 2**24  # larger integers are rounded in float32
+LARGEST = 2**53  # larger integers are rounded in float64
 # What jumps where a number is rounded: no check finds all rows that are near.
-_JUMPING = ("sklearn.neighbors", "sklearn.cluster", "sklearn.naive_bayes")
-# What gives a tree the numbers that it was given itself.
+_JUMPING = ("sklearn.cluster", "sklearn.naive_bayes")
+# What gives the numbers that it was given itself, or those of a category.
 _PASSING = {
-    *("Pipeline", "ColumnTransformer", "FeatureUnion", "FunctionTransformer"),
-    *("SimpleImputer", "OneHotEncoder", "OrdinalEncoder"),
-    *("LabelEncoder", "LabelBinarizer"),
+    *("Pipeline", "ColumnTransformer", "FeatureUnion", "SimpleImputer"),
+    *("OneHotEncoder", "OrdinalEncoder", "LabelEncoder", "LabelBinarizer"),
+    *("VarianceThreshold", "SelectKBest", "SelectPercentile", "Binarizer"),
+}
+# What computes with the same operations in the same order.
+_EXACT = {
+    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"),
+    *("PolynomialFeatures", "KBinsDiscretizer", "TargetEncoder"),
+}
+# What compares float64 with numbers that X had in training.
+_STRICT = {
+    *("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
+    "KBinsDiscretizer",
 }
 
 
@@ -59,9 +69,10 @@ def proved(
     Also gives the columns that must have a value. Raises: Different, and whatever
     skl2onnx raises.
     """
-    refuse_parts(list(parts(model)))
-    refuse_integers(rows)
     columns = Schema.from_json(description["columns"]).columns
+    model = getattr(model, "best_estimator_", model)  # a search answers by it
+    refuse_parts(model, columns)
+    refuse_integers(rows)
     content = converted(model, columns)
     fast = onnx_session.load(content, description)
     return content, Comparison(model, fast, rows, columns).run()
@@ -86,32 +97,70 @@ def parts(model: Any) -> Iterator[BaseEstimator]:
             waiting += vars(part).values()
 
 
-def refuse_parts(found: list[BaseEstimator]) -> None:
-    """Refuse what takes too long, and what float32 changes now and then.
+def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
+    """Refuse what takes too long, and what rounding changes now and then.
 
-    Raises: Different.
+    In float64 the last bit alone may differ, which only what compares float64 with
+    numbers of X itself can see. Raises: Different.
     """
-    trees = [part.tree_ for part in found if hasattr(part, "tree_")]
-    nodes = sum(tree.node_count for tree in trees)
-    if nodes > MOST_NODES:
-        message = f"its trees have {nodes:,} nodes, over {MOST_NODES:,}"
+    found = list(parts(model))
+    n_nodes = sum(onnx_converters.n_nodes(part) for part in found)
+    if n_nodes > MOST_NODES:
+        message = f"its trees have {n_nodes:,} nodes, over {MOST_NODES:,}"
         raise Different(message)
+    names = [c.name for c in columns if c.dtype.lower() in {"float32", "float16"}]
     for part in found:
-        name = type(part).__name__
-        if type(part).__module__.startswith(_JUMPING):
-            message = f"{name} is not the same in float32"
+        module = type(part).__module__
+        if module.startswith("sklearn.neighbors"):
+            message = f"{_name(part)} lets rounding choose between equal distances"
             raise Different(message)
-        if trees and hasattr(part, "transform") and name not in _PASSING:
-            message = f"{name} before trees is not the same in float32: leave it out"
+        if names and module.startswith(_JUMPING):
+            message = f"{_name(part)} is not the same in float32: {_advice(names)}"
             raise Different(message)
+        for before, after in _orders(part):
+            refuse_order(before, after, names)
+
+
+def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
+    """Refuse what is not exactly what comes to a border that it may fall on.
+
+    `single` are the columns of float32. Raises: Different.
+    """
+    computing = [_name(p) for p in parts(before) if _name(p) not in _PASSING]
+    has_trees = any(map(onnx_converters.n_nodes, parts(after)))
+    if single and computing and has_trees:
+        message = f"{computing[0]} before trees rounds to float32: {_advice(single)}"
+        raise Different(message)
+    inexact = [name for name in computing if name not in _EXACT]
+    strict = [_name(p) for p in parts(after) if _name(p) in _STRICT]
+    if inexact and strict:
+        message = (
+            f"{strict[0]} sees the last bit of {inexact[0]}: leave one of them out"
+        )
+        raise Different(message)
+
+
+def _name(part: BaseEstimator) -> str:
+    return type(part).__name__
+
+
+def _advice(names: list[Any]) -> str:
+    return f"let column {names[0]!r} be float64 in training, as pandas reads it"
+
+
+def _orders(part: BaseEstimator) -> Iterator[tuple[Any, Any]]:
+    """Give what comes before what in a model."""
+    steps = [step for _, step in getattr(part, "steps", [])]
+    yield from ((steps[:place], step) for place, step in enumerate(steps) if place)
+    if hasattr(part, "final_estimator_"):
+        yield part.estimators_, part.final_estimator_
 
 
 def refuse_integers(rows: pd.DataFrame) -> None:
-    """Refuse integers that float32 would round. Raises: Different."""
-    for name in rows.select_dtypes("number"):
-        values = rows[name].dropna().to_numpy("float64")
-        if np.abs(values).max(initial=0) > EXACT and (values == np.floor(values)).all():
-            message = f"column {name!r} has integers beyond {EXACT:,}"
+    """Refuse integers that float64 would round. Raises: Different."""
+    for name in rows.select_dtypes("integer"):
+        if rows[name].dropna().abs().max() > LARGEST:
+            message = f"column {name!r} has integers beyond {LARGEST:,}"
             raise Different(message)
 
 
@@ -121,16 +170,23 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
     Its outputs are those that the model has: labels, shares of classes.
     """
     count_columns(model)
-    kinds = {True: StringTensorType, False: FloatTensorType}
+    onnx_converters.register()
+    kinds = {True: StringTensorType, False: DoubleTensorType}
     inputs = [
         (onnx_session.input_of(place), kinds[column.is_text]([None, 1]))
         for place, column in enumerate(columns)
     ]
     if not any(column.is_text for column in columns):
-        inputs = [(onnx_session.MATRIX, FloatTensorType([None, len(columns)]))]
+        inputs = [(onnx_session.MATRIX, DoubleTensorType([None, len(columns)]))]
+    options = {id(model): {"zipmap": False}} if is_classifier(model) else {}
+    found = to_onnx(
+        model,
+        initial_types=inputs,
+        options=options,
+        target_opset=onnx_converters.OPSET,
+    )
+    onnx_converters.finish(found, is_single=onnx_session.is_single(list(columns)))
     has_shares = hasattr(model, "predict_proba")
-    options = {id(model): {"zipmap": False}} if has_shares else {}
-    found = to_onnx(model, initial_types=inputs, options=options)
     if not has_shares:  # there may be scores, which nobody asks for
         found = select_model_inputs_outputs(found, found.graph.output[0].name)
     return bytes(found.SerializeToString())

@@ -14,6 +14,7 @@ from runtime.errors import BadInput
 from runtime.tabular.columns import Column
 
 MATRIX = "X"  # name of the one input of a model of numbers
+LARGEST = float(np.finfo("float32").max)
 MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category
 _SPELT = "\0nan"  # what takes the place of that text
 
@@ -55,8 +56,11 @@ class Onnx:
         self._numbers = {n: c.name for n, c in used.items() if not c.is_text}
         self._texts = {n: c.name for n, c in used.items() if c.is_text}
         # What a request has in a column of float32 was read as such.
-        kinds = {column.dtype.lower() for column in numbers}
-        self._beyond = bool(kinds - {"float32", "bool", "boolean"})
+        self._beyond = not is_single(numbers)
+        kinds = {tensor.type for tensor in session.get_inputs()} - {"tensor(string)"}
+        if kinds - {f"tensor({'double' if self._beyond else 'float'})"}:
+            message = f"an earlier release made it, with inputs of {kinds.pop()}"
+            raise ValueError(message)
 
     def predict(self, rows: Mapping[Any, Any]) -> Any:
         """Give a value for each row, `(n_rows,)`. Raises: BadInput."""
@@ -65,7 +69,9 @@ class Onnx:
 
     def _run(self, rows: Mapping[Any, Any], *outputs: int) -> Any:
         columns = [rows[name] for name in self._numbers.values()]
-        numbers = single(columns) if self._beyond else np.array(columns, "float32")
+        numbers = np.array(columns, "float64" if self._beyond else "float32")
+        if self._beyond:
+            refuse_large(numbers)
         if self._matrix:
             feed = {MATRIX: numbers.T}
         else:
@@ -113,22 +119,30 @@ def texts(values: Any) -> Any:
         found[found == MISSING_TEXT] = _SPELT
         found[found != found] = MISSING_TEXT  # noqa: PLR0124 -- NaN alone
     else:
-        found = np.array(list(map(_text, values)), dtype=object)
+        found = np.array(list(map(spell, values)), dtype=object)
     return found[:, None]
 
 
-def _text(value: Any) -> str:
+def spell(value: Any) -> str:
+    """Make one text of what may be a missing value."""
     if not isinstance(value, str):
         return MISSING_TEXT
     return _SPELT if value == MISSING_TEXT else value
 
 
-def single(columns: list[Any]) -> Any:
-    """Make float32 of columns, `(n_features, n_rows)`. Raises: BadInput."""
-    with np.errstate(over="ignore"):
-        found = np.array(columns, dtype="float32")
-    if np.isinf(found).any():
-        row = int(np.isinf(found).nonzero()[1][0]) + 1
+def is_single(columns: list[Column]) -> bool:
+    """Say whether float32 holds all numbers of such columns."""
+    kinds = {column.dtype.lower() for column in columns if not column.is_text}
+    return kinds <= {"float32", "bool", "boolean"}
+
+
+def refuse_large(numbers: Any) -> None:
+    """Refuse numbers that float32 does not hold, `(n_features, n_rows)`.
+
+    Raises: BadInput.
+    """
+    is_large = np.abs(numbers) > LARGEST
+    if is_large.any():
+        row = int(is_large.nonzero()[1][0]) + 1
         message = "a number is beyond 3.4e38, the largest that the model can take"
         raise BadInput(message, row)
-    return found
