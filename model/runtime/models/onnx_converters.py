@@ -9,7 +9,9 @@ Each converter says what is wrong with skl2onnx 1.20 that it is there. `register
 all of them in the place of skl2onnx's own.
 """
 
-from collections.abc import Callable, Iterable
+import json
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from itertools import combinations, combinations_with_replacement
 from typing import Any, NamedTuple
@@ -25,6 +27,7 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -38,6 +41,11 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
     VotingClassifier,
+)
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
@@ -72,11 +80,14 @@ from sklearn.tree import (
 )
 
 from runtime.models.equivalence import Different
-from runtime.models.onnx_session import spell
+from runtime.models.onnx_session import COUNTS, spell
 
 ML = "ai.onnx.ml"
 BINARY = 2  # classes
-OPSET = {"": 21, ML: 3}  # the largest that skl2onnx knows
+OWN, WORDS = "runtime", "Words"  # the node that stands for words to be counted
+MOST_WORDS = 50_000
+SINGLE = "Single"  # name of the one operator that may give float32
+OPSET = {"": 21, ML: 3, OWN: 1}  # the largest that skl2onnx knows
 TREES = 5  # the opset of ML that has TreeEnsemble
 
 
@@ -100,7 +111,12 @@ class Nodes:
         self._add("Cast", [name], output.full_name, "", {"to": kind})
 
     def _add(
-        self, kind: str, inputs: Iterable[Any], output: str, domain: str, extra: Any
+        self,
+        kind: str,
+        inputs: Iterable[Any],
+        output: str,
+        domain: str,
+        extra: dict[str, Any],
     ) -> None:
         names = [self._name(value) for value in inputs]
         self.container.add_node(
@@ -109,7 +125,7 @@ class Nodes:
             output,
             op_domain=domain,
             op_version=OPSET[domain],
-            name=self.scope.get_unique_operator_name(kind),
+            name=self.scope.get_unique_operator_name(extra.pop("name", kind)),
             **extra,
         )
 
@@ -249,7 +265,7 @@ def table_sum(nodes: Nodes, x: str, trees: list[Tree], tables: list[Any]) -> str
 
 def single(nodes: Nodes) -> str:
     """Give X as a forest sees it: rounded to float32."""
-    x = nodes.add("Cast", nodes.x(), to=TensorProto.FLOAT)
+    x = nodes.add("Cast", nodes.x(), to=TensorProto.FLOAT, name=SINGLE)
     return nodes.add("Cast", x, to=TensorProto.DOUBLE)
 
 
@@ -318,9 +334,63 @@ def hist_gradient_boosting(nodes: Nodes) -> None:
     model = nodes.operator.raw_operator
     rounds = [
         [predictor_of(each) for each in some]
-        for some in model._predictors  # noqa: SLF001
+        for some in model._predictors  # noqa: SLF001 -- no other place has them
     ]
-    boosted(nodes, nodes.x(), model._baseline_prediction.ravel(), rounds)  # noqa: SLF001
+    x = nodes.x() if model.is_categorical_ is None else categorical(nodes, rounds)
+    boosted(nodes, x, model._baseline_prediction.ravel(), rounds)  # noqa: SLF001
+
+
+def categorical(nodes: Nodes, rounds: list[list[tuple[Tree, Any]]]) -> str:
+    """Make a number of each question that a tree asks about a category.
+
+    The number is 0 where the answer is left, 1 where it is right, and missing where the
+    category is not known. The trees of `rounds` are changed to ask for these numbers,
+    which follow the others in X. Returns: the name of that X.
+    """
+    model, columns = nodes.operator.raw_operator, nodes.columns()
+    chosen = np.flatnonzero(model.is_categorical_)
+    rest = [name for at, (name, _) in enumerate(columns) if at not in set(chosen)]
+    inputs = [nodes.add("Cast", name, to=TensorProto.DOUBLE) for name in rest]
+    known = model._preprocessor.named_transformers_["encoder"].categories_  # noqa: SLF001
+    tables: list[list[Any]] = [[] for _ in chosen]
+    asked = list(_questions(model, rounds, known, tables))
+    first = np.cumsum([len(rest), *map(len, tables)])
+    for tree in {id(tree): tree for some in rounds for tree, _ in some}.values():
+        tree.feature[:] -= len(chosen)
+    for tree, at, feature, later in asked:
+        tree.feature[at], tree.threshold[at] = first[feature] + later, 0.5
+    for place, categories, table in zip(chosen, known, tables, strict=True):
+        column, is_text = columns[place]
+        if table:
+            number = number_of(nodes, column, categories, is_text=is_text)
+            number = nodes.add("Squeeze", number, np.array([1]))
+            inputs.append(nodes.add("Gather", np.array(table).T, number, axis=0))
+    return nodes.add("Concat", *inputs, axis=1)
+
+
+def _questions(
+    model: Any, rounds: list[list[tuple[Tree, Any]]], known: Any, tables: list[Any]
+) -> Iterator[tuple[Tree, int, int, int]]:
+    """Give each tree's node that asks for a category, and note its answers in a table.
+
+    With them go the feature, and the place in its table.
+    """
+    for some, predictors in zip(rounds, model._predictors, strict=True):  # noqa: SLF001
+        for (tree, _), each in zip(some, predictors, strict=True):
+            for at in np.flatnonzero(each.nodes["is_categorical"]).tolist():
+                feature = each.nodes[at]["feature_idx"]
+                bits = each.raw_left_cat_bitsets[each.nodes[at]["bitset_idx"]]
+                yield tree, at, feature, len(tables[feature])
+                tables[feature].append(_sides(bits, known[feature]))
+
+
+def _sides(bits: Any, known: Any) -> Any:
+    """Say for each category, and for what is none, on which side of a node it is."""
+    places = np.arange(len(known))
+    is_left = (bits[places // 32] >> (places % 32).astype("uint32")) & 1
+    sides = np.where(is_left == 1, 0.0, 1.0)
+    sides[[value != value for value in known]] = np.nan  # noqa: PLR0124 -- NaN alone
+    return np.append(sides, np.nan)
 
 
 def predictor_of(predictor: Any) -> tuple[Tree, Any]:
@@ -330,8 +400,8 @@ def predictor_of(predictor: Any) -> tuple[Tree, Any]:
     tree = Tree(
         table["left"],
         table["right"],
-        table["feature_idx"],
-        table["num_threshold"],
+        table["feature_idx"].astype("int64"),
+        table["num_threshold"].copy(),
         table["missing_go_to_left"],
         is_leaf,
     )
@@ -520,6 +590,10 @@ def threshold(nodes: Nodes) -> None:
         message = f"{type(model).__name__} decides by scores: let it have probabilities"
         raise Different(message)
     estimator = getattr(model, "estimator_", model.estimator)
+    final = steps_of(estimator)[-1]
+    if getattr(model, "cv", None) == "prefit" and hasattr(final, "decision_function"):
+        message = "the threshold may be the share of a row of training, to the last bit"
+        raise Different(message)
     shares = answer(nodes, estimator)[1]
     limit = getattr(model, "best_threshold_", getattr(model, "threshold", 0.5))
     limit = 0.5 if limit == "auto" else limit
@@ -627,11 +701,16 @@ def _calibrated(nodes: Nodes, member: Any) -> str:
 
 
 def sigmoid(nodes: Nodes, scores: str, calibrator: Any) -> str:
-    """Calibrate by a logistic curve."""
-    scaled = nodes.add("Mul", scores, np.array(-float(calibrator.a_)))
-    return nodes.add(
-        "Sigmoid", nodes.add("Sub", scaled, np.array(float(calibrator.b_)))
-    )
+    """Calibrate by a logistic curve, which is exact where it is next to nothing.
+
+    Sigmoid of ONNX Runtime is not, and the shares of a row are divided by their sum.
+    """
+    scaled = nodes.add("Mul", scores, np.array(float(calibrator.a_)))
+    scaled = nodes.add("Add", scaled, np.array(float(calibrator.b_)))
+    over = nodes.add("Neg", nodes.add("Max", scaled, np.array(0.0)))
+    under = nodes.add("Exp", nodes.add("Neg", nodes.add("Abs", scaled)))
+    below = nodes.add("Add", under, np.array(1.0))
+    return nodes.add("Div", nodes.add("Exp", over), below)
 
 
 def interpolated(nodes: Nodes, scores: str, calibrator: Any) -> str:
@@ -768,7 +847,8 @@ def answers(model: Any, place: int) -> list[Any]:
     begin = sum(widths[:place])
     end = begin + widths[place]
     try:
-        last = model.transform(strange.set_axis(names, axis=1))
+        with warnings.catch_warnings(action="ignore"):  # that it is none
+            last = model.transform(strange.set_axis(names, axis=1))
     except ValueError:
         last = encoded[:1] * 0
     return [*encoded[:, begin:end], *last[:, begin:end]]
@@ -779,6 +859,9 @@ def number_of(nodes: Nodes, name: str, categories: Any, *, is_text: bool) -> str
 
     Returns: the name of an output, `(n_rows, 1)`.
     """
+    if is_text and categories.dtype.kind not in "OUT":
+        message = "skl2onnx makes text of numbers beside it: encode them apart from it"
+        raise Different(message)
     if is_text:
         keys = numpy_helper.from_array(spelt(categories))
         places = numpy_helper.from_array(np.arange(len(categories)))
@@ -889,6 +972,7 @@ FUNCTIONS: dict[Any, tuple[str, ...]] = {
     np.log: ("Log",),
     np.abs: ("Abs",),
     np.exp: ("Exp",),
+    np.expm1: ("Exp", "Sub"),
     np.sqrt: ("Sqrt",),
 }
 
@@ -900,10 +984,80 @@ def function(nodes: Nodes) -> None:
         name = getattr(model.func, "__name__", "this one")
         message = f"FunctionTransformer has a function that ONNX has not: {name}"
         raise Different(message)
-    x = nodes.x()
-    for kind in FUNCTIONS[model.func]:
-        x = nodes.add(kind, x, *([np.array(1.0)] if kind == "Add" else []))
-    nodes.give(0, x)
+    nodes.give(0, applied(nodes, nodes.x(), model.func))
+
+
+def target(nodes: Nodes) -> None:
+    """Convert TransformedTargetRegressor by functions of numpy: skl2onnx does not."""
+    model = nodes.operator.raw_operator
+    inverse = getattr(model.transformer_, "inverse_func", model)
+    if inverse not in FUNCTIONS:
+        message = "TransformedTargetRegressor turns back by what ONNX has not"
+        raise Different(message)
+    scope = nodes.scope
+    inner = scope.declare_local_operator(
+        sklearn_operator_name_map[type(model.regressor_)], model.regressor_
+    )
+    inner.inputs = nodes.operator.inputs
+    value = scope.declare_local_variable("value", DoubleTensorType([None, 1]))
+    inner.outputs.append(value)
+    nodes.give(0, applied(nodes, value.full_name, inverse))
+
+
+def applied(nodes: Nodes, x: str, function: Any) -> str:
+    """Apply one of `FUNCTIONS`."""
+    for kind in FUNCTIONS[function]:
+        x = nodes.add(kind, x, *([np.array(1.0)] if kind in {"Add", "Sub"} else []))
+    return x
+
+
+def words(nodes: Nodes) -> None:
+    """Leave the counting of words to `onnx_session.Counts`, which takes this node away.
+
+    skl2onnx needs the locale en_US.UTF-8, and words are of ASCII to ONNX Runtime.
+    """
+    model = nodes.operator.raw_operator
+    own = callable(model.analyzer) or model.tokenizer or model.preprocessor
+    if own or model.input != "content":
+        message = f"{type(model).__name__} splits text by a function of your own"
+        raise Different(message)
+    if len(model.vocabulary_) > MOST_WORDS:
+        message = f"{len(model.vocabulary_):,} words are too many: take max_features"
+        raise Different(message)
+    names = ["lowercase", "strip_accents", "token_pattern", "analyzer", "binary"]
+    parameters = {name: getattr(model, name) for name in names}
+    stop_words = model.get_stop_words()
+    parameters["stop_words"] = None if stop_words is None else sorted(stop_words)
+    parameters["ngram_range"] = list(model.ngram_range)
+    vocabulary = {word: int(place) for word, place in model.vocabulary_.items()}
+    note = json.dumps({"parameters": parameters, "vocabulary": vocabulary})
+    column = nodes.operator.inputs[0].full_name
+    x = nodes.add(WORDS, column, domain=OWN, note=note)
+    nodes.give(
+        0, weighted(nodes, x, model) if isinstance(model, TfidfVectorizer) else x
+    )
+
+
+def tfidf(nodes: Nodes) -> None:
+    """Convert TfidfTransformer, as `words` does."""
+    nodes.give(0, weighted(nodes, nodes.x(), nodes.operator.raw_operator))
+
+
+def weighted(nodes: Nodes, x: str, model: Any) -> str:
+    """Weigh counts of words by how rare these are."""
+    if model.sublinear_tf:
+        is_some = nodes.add("Greater", x, np.array(0.0))
+        more = nodes.add("Add", nodes.add("Log", x), np.array(1.0))
+        x = nodes.add("Where", is_some, more, np.array(0.0))
+    if model.use_idf:
+        x = nodes.add("Mul", x, model.idf_.astype("float64"))
+    if model.norm is None:
+        return x
+    size = nodes.add("Abs", x) if model.norm == "l1" else nodes.add("Mul", x, x)
+    size = nodes.add("ReduceSum", size, np.array([1]))
+    size = size if model.norm == "l1" else nodes.add("Sqrt", size)
+    is_none = nodes.add("Equal", size, np.array(0.0))
+    return nodes.add("Div", x, nodes.add("Where", is_none, np.array(1.0), size))
 
 
 def gives_classes(operator: Any) -> None:
@@ -952,6 +1106,23 @@ _SCORED = (
     *(RidgeClassifier, RidgeClassifierCV, Perceptron, LinearDiscriminantAnalysis),
     *(GradientBoostingClassifier, HistGradientBoostingClassifier, AdaBoostClassifier),
 )
+# What skl2onnx converts well, and what needs no conversion.
+_TRIED = {
+    *("Pipeline", "ColumnTransformer", "FeatureUnion", "LabelEncoder"),
+    *("LabelBinarizer", "DummyClassifier", "DummyRegressor", "IsotonicRegression"),
+    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PCA"),
+    *("Normalizer", "QuantileTransformer", "TruncatedSVD", "LinearRegression"),
+    *("LogisticRegression", "LogisticRegressionCV", "SGDClassifier"),
+    *("Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
+    *("SGDRegressor", "HuberRegressor", "BayesianRidge", "PoissonRegressor"),
+    *("QuantileRegressor", "LinearSVR", "GaussianNB", "ComplementNB"),
+    *("MultinomialNB", "MLPClassifier", "MLPRegressor", "PLSRegression"),
+    *("BaggingClassifier", "BaggingRegressor", "StackingClassifier"),
+    *("StackingRegressor", "VotingRegressor", "AdaBoostRegressor", "KMeans"),
+    *("SGDOneClassSVM", "MultiOutputRegressor", "RFE", "RFECV"),
+    "MissingIndicator",
+    *("SelectKBest", "SelectPercentile", "SelectFromModel", "VarianceThreshold"),
+}
 _IN_FLOAT64 = {"TreeEnsemble", "LabelEncoder", "ArrayFeatureExtractor"}
 _CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[type]]] = [
     (forest, gives_classes, [RandomForestClassifier, ExtraTreesClassifier]),
@@ -979,7 +1150,10 @@ _CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[typ
     (k_bins, gives_numbers, [KBinsDiscretizer]),
     (polynomial, gives_numbers, [PolynomialFeatures]),
     (power, gives_numbers, [PowerTransformer]),
+    (words, gives_numbers, [CountVectorizer, TfidfVectorizer]),
+    (tfidf, gives_numbers, [TfidfTransformer]),
     (binarizer, gives_numbers, [Binarizer]),
+    (target, gives_numbers, [TransformedTargetRegressor]),
     (function, gives_numbers, [FunctionTransformer]),
 ]
 
@@ -994,14 +1168,22 @@ def register() -> None:
         if shape is gives_outliers:
             options = {"score_samples": [False]}
         for kind in kinds:
-            update_registered_converter(
-                kind, f"Own{kind.__name__}", shape, _called(converter), options=options
-            )
+            alias, call = f"Own{kind.__name__}", _called(converter)
+            update_registered_converter(kind, alias, shape, call, options=options)
 
 
 def _guessed(_: Any) -> DoubleTensorType:
     """Say what an estimator gives: skl2onnx guesses float32 where it is given text."""
     return DoubleTensorType()
+
+
+def is_tried(part: Any) -> bool:
+    """Say whether the conversion of a class has stood benchmarks/zoo.py."""
+    kind = type(part)
+    is_inner = kind.__module__.startswith("sklearn.") and kind.__name__[0] == "_"
+    if is_inner or kind.__name__ in _TRIED:
+        return True
+    return any(kind in kinds for _, _, kinds in _CONVERTERS)
 
 
 def n_nodes(part: Any) -> int:
@@ -1018,8 +1200,7 @@ def finish(model: Any, *, is_single: bool) -> None:
     With `is_single` its inputs become float32. Raises: Different, if something in it
     computes in float32.
     """
-    graph = model.graph
-    for node in graph.node:
+    for node in model.graph.node:
         if node.op_type == "FeatureVectorizer":
             node.op_type, node.domain = "Concat", ""
             del node.attribute[:]
@@ -1027,14 +1208,58 @@ def finish(model: Any, *, is_single: bool) -> None:
         elif node.domain == ML and node.op_type not in _IN_FLOAT64:
             message = f"{node.op_type} of ONNX computes in float32"
             raise Different(message)
+        elif _is_float32(node):
+            message = "skl2onnx would compute a part of it in float32"
+            raise Different(message)
     for opset in model.opset_import:
         if opset.domain == ML:
             opset.version = TREES
-    numbers = [
-        each for each in graph.input if _kind(each).elem_type == TensorProto.DOUBLE
-    ]
-    for each in numbers if is_single else []:
-        _kind(each).elem_type = TensorProto.FLOAT
+    if is_single:
+        _take_float32(model.graph)
+    _take_counts(model)
+
+
+def _take_counts(model: Any) -> None:
+    """Make the results of nodes of WORDS inputs, of which the file tells the rest."""
+    graph, notes = model.graph, []
+    makers = {name: node for node in graph.node for name in node.output}
+    counting = [node for node in graph.node if node.op_type == WORDS]
+    for node in counting:
+        (output,), column = node.output, node.input[0]
+        while column in makers:
+            column = makers[column].input[0]
+        stored = json.loads(node.attribute[0].s)
+        shape = [None, len(stored["vocabulary"])]
+        kind = helper.make_tensor_value_info(output, TensorProto.DOUBLE, shape)
+        graph.input.append(kind)
+        graph.node.remove(node)
+        notes.append({"column": column, "name": output, **stored})
+    if counting:
+        model.metadata_props.add(key=COUNTS, value=json.dumps(notes))
+        _drop_unused(model)
+
+
+def _drop_unused(model: Any) -> None:
+    graph, asked = model.graph, {output.name for output in model.graph.output}
+    for node in reversed(list(graph.node)):  # what is asked for comes last
+        if asked.isdisjoint(node.output):
+            graph.node.remove(node)
+        else:
+            asked.update(node.input)
+    for each in list(graph.input):
+        if each.name not in asked:
+            graph.input.remove(each)
+    for opset in list(model.opset_import):
+        if opset.domain == OWN:
+            model.opset_import.remove(opset)
+
+
+def _take_float32(graph: Any) -> None:
+    for each in graph.input:
+        kind = each.type.tensor_type
+        if kind.elem_type != TensorProto.DOUBLE:
+            continue
+        kind.elem_type = TensorProto.FLOAT
         wide = f"{each.name}_wide"
         for node in graph.node:
             node.input[:] = [wide if name == each.name else name for name in node.input]
@@ -1042,8 +1267,11 @@ def finish(model: Any, *, is_single: bool) -> None:
         graph.node.insert(0, cast)
 
 
-def _kind(value: Any) -> Any:
-    return value.type.tensor_type
+def _is_float32(node: Any) -> bool:
+    """Say whether a node makes float32 of something."""
+    if node.op_type != "Cast" or node.name.startswith(SINGLE):
+        return False
+    return bool(node.attribute[0].i == TensorProto.FLOAT)
 
 
 def _called(converter: Callable[[Nodes], None]) -> Callable[[Any, Any, Any], None]:

@@ -29,7 +29,6 @@ from runtime import formats
 from runtime.errors import Error, ModelError
 from runtime.formats import Layout, Outputs, joined
 from runtime.models import artifact
-from runtime.models.equivalence import Different
 from runtime.models.owner import Predictor
 from runtime.models.served import EVERY, ServedModel
 from runtime.tabular.columns import Column
@@ -250,16 +249,20 @@ def converted(
     try:
         whole = {**(artifact.describe(model_dir) or {}), **found}
         content, news = onnx_export.export(model_dir, whole, folder / "sample.pkl")
+        if not content:
+            return news
         staged = _staged(model_dir, folder, {**found, **news}, content)
         answer = validated(staged, kind, (folder / "rows.csv").read_bytes())
         if note := answer.get(artifact.WARM_UP_NOTE):
             return {artifact.ONNX_NOTE: f"no ONNX: {note}"}
         (staged / artifact.ONNX).rename(folder / artifact.ONNX)
-    except Different as exc:
-        return {artifact.ONNX_NOTE: f"no ONNX: {exc}"}
-    except Exception as exc:  # noqa: BLE001 -- the converter's, of any kind
+    except MemoryError:
+        note = f"the conversion needs over {MEMORY / 2**30:g} GB of memory"
+        return {artifact.ONNX_NOTE: f"no ONNX: {note}"}
+    except Exception as exc:  # noqa: BLE001 -- of the owner's code, of any kind
         first = str(exc).strip().partition("\n")[0][:200]
-        return {artifact.ONNX_NOTE: f"no ONNX: {type(exc).__name__}: {first}"}
+        note = f"predictor.py fails with it: {type(exc).__name__}: {first}"
+        return {artifact.ONNX_NOTE: f"no ONNX: {note}"}
     return news
 
 
