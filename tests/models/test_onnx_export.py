@@ -324,7 +324,9 @@ def test_a_model_that_refuses_unseen_text_is_not_kept() -> None:
     rows, y = pets()
     strict = make_column_transformer((OneHotEncoder(), ["kind"]))
     model = make_pipeline(strict, LogisticRegression()).fit(rows, y)
-    with pytest.raises(Different, match="it refuses a row that ONNX would answer: kind="):
+    with pytest.raises(
+        Different, match="it refuses a row that ONNX would answer: kind="
+    ):
         proved(model, described(model, rows), rows)
 
 

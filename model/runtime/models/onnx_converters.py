@@ -105,10 +105,9 @@ class Nodes:
         return str(output)
 
     def give(self, place: int, name: str) -> None:
-        """Make a value the output of the operator, in the type that it declares."""
-        output = self.operator.outputs[place]
-        kind = output.type.to_onnx_type().tensor_type.elem_type
-        self._add("Cast", [name], output.full_name, "", {"to": kind})
+        """Make a value the output of the operator, whose declared type it has."""
+        output = self.operator.outputs[place].full_name
+        self._add("Identity", [name], output, "", {})
 
     def _add(
         self,
@@ -139,16 +138,21 @@ class Nodes:
     def x(self) -> str:
         """Give X in float64, `(n_rows, n_features)`."""
         parts = [
-            self.add("Cast", each.full_name, to=TensorProto.DOUBLE)
+            each.full_name
+            if isinstance(each.type, DoubleTensorType)
+            else self.add("Cast", each.full_name, to=TensorProto.DOUBLE)
             for each in self.operator.inputs
         ]
-        return self.add("Concat", *parts, axis=1)
+        return self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
     def columns(self) -> list[tuple[str, bool]]:
         """Give each column of X, `(n_rows, 1)`, and whether it is text."""
         found = []
         for each in self.operator.inputs:
             is_text = type(each.type).__name__ == "StringTensorType"
+            if each.type.shape[1] == 1:
+                found.append((each.full_name, is_text))
+                continue
             for place in range(each.type.shape[1]):
                 name = self.add("Gather", each.full_name, np.array([place]), axis=1)
                 found.append((name, is_text))
@@ -771,7 +775,7 @@ def answer(nodes: Nodes, estimator: Any) -> tuple[str, str]:
 def imputer(nodes: Nodes) -> None:
     """Convert SimpleImputer: ONNX Runtime's own takes neither float64 nor text."""
     model = nodes.operator.raw_operator
-    if any(is_text for _, is_text in nodes.columns()):
+    if isinstance(nodes.operator.inputs[0].type, StringTensorType):
         found = []
         for (name, _), value in zip(nodes.columns(), model.statistics_, strict=True):
             is_missing = nodes.add("Equal", name, spelt([np.nan]))
@@ -783,7 +787,9 @@ def imputer(nodes: Nodes) -> None:
     if model.missing_values == model.missing_values:  # not NaN
         is_missing = nodes.add("Equal", x, np.array(float(model.missing_values)))
     filled = nodes.add("Where", is_missing, known, x)
-    kept = nodes.add("Gather", filled, np.flatnonzero(~np.isnan(known)), axis=1)
+    kept = filled
+    if np.isnan(known).any():
+        kept = nodes.add("Gather", filled, np.flatnonzero(~np.isnan(known)), axis=1)
     if model.indicator_ is not None:
         marks = nodes.add("Gather", is_missing, model.indicator_.features_, axis=1)
         marks = nodes.add("Cast", marks, to=TensorProto.DOUBLE)
@@ -803,8 +809,8 @@ def one_hot(nodes: Nodes) -> None:
         rows = answers(model, place)
         width = rows[0].shape[1]
         ones = [row.indices[0] if row.nnz else width for row in rows]
-        number = number_of(nodes, name, model.categories_[place], is_text=is_text)
-        one = nodes.add("Gather", np.array(ones, "int64"), number, axis=0)
+        categories = model.categories_[place]
+        one = number_of(nodes, name, categories, is_text=is_text, numbers=ones)
         is_one = nodes.add("Equal", one, np.arange(width))
         found.append(nodes.add("Cast", is_one, to=TensorProto.DOUBLE))
     nodes.give(0, nodes.add("Concat", *found, axis=1))
@@ -854,18 +860,22 @@ def answers(model: Any, place: int) -> list[Any]:
     return [*encoded[:, begin:end], *last[:, begin:end]]
 
 
-def number_of(nodes: Nodes, name: str, categories: Any, *, is_text: bool) -> str:
+def number_of(
+    nodes: Nodes, name: str, categories: Any, *, is_text: bool, numbers: Any = None
+) -> str:
     """Give the place of a value among categories, after the last one if it is none.
 
-    Returns: the name of an output, `(n_rows, 1)`.
+    Or one of `numbers` in the place of that. Returns: the name of an output,
+    `(n_rows, 1)`.
     """
+    given = np.arange(len(categories) + 1) if numbers is None else np.array(numbers)
     if is_text and categories.dtype.kind not in "OUT":
         message = "skl2onnx makes text of numbers beside it: encode them apart from it"
         raise Different(message)
     if is_text:
         keys = numpy_helper.from_array(spelt(categories))
-        places = numpy_helper.from_array(np.arange(len(categories)))
-        none = numpy_helper.from_array(np.array([len(categories)]))
+        places = numpy_helper.from_array(given[:-1].astype("int64"))
+        none = numpy_helper.from_array(given[-1:].astype("int64"))
         extra = {"keys_tensor": keys, "values_tensor": places, "default_tensor": none}
         return nodes.add("LabelEncoder", name, domain=ML, **extra)
     known = categories.astype("float64")
@@ -878,7 +888,8 @@ def number_of(nodes: Nodes, name: str, categories: Any, *, is_text: bool) -> str
     one = nodes.add("ArgMax", number, axis=1)
     has_one = nodes.add("ReduceMax", number, np.array([1]))
     is_known = nodes.add("Cast", has_one, to=TensorProto.BOOL)
-    return nodes.add("Where", is_known, one, np.array(len(known)))
+    place = nodes.add("Where", is_known, one, np.array(len(known)))
+    return nodes.add("Gather", given.astype("int64"), place, axis=0)
 
 
 def k_bins(nodes: Nodes) -> None:
@@ -1194,11 +1205,10 @@ def n_nodes(part: Any) -> int:
     return sum(len(tree.nodes) for trees in rounds for tree in trees)
 
 
-def finish(model: Any, *, is_single: bool) -> None:
+def finish(model: Any) -> None:
     """Repair a whole graph: skl2onnx joins columns by an operator of float32.
 
-    With `is_single` its inputs become float32. Raises: Different, if something in it
-    computes in float32.
+    Raises: Different, if something in it computes in float32.
     """
     for node in model.graph.node:
         if node.op_type == "FeatureVectorizer":
@@ -1214,8 +1224,6 @@ def finish(model: Any, *, is_single: bool) -> None:
     for opset in model.opset_import:
         if opset.domain == ML:
             opset.version = TREES
-    if is_single:
-        _take_float32(model.graph)
     _take_counts(model)
 
 
@@ -1252,19 +1260,6 @@ def _drop_unused(model: Any) -> None:
     for opset in list(model.opset_import):
         if opset.domain == OWN:
             model.opset_import.remove(opset)
-
-
-def _take_float32(graph: Any) -> None:
-    for each in graph.input:
-        kind = each.type.tensor_type
-        if kind.elem_type != TensorProto.DOUBLE:
-            continue
-        kind.elem_type = TensorProto.FLOAT
-        wide = f"{each.name}_wide"
-        for node in graph.node:
-            node.input[:] = [wide if name == each.name else name for name in node.input]
-        cast = helper.make_node("Cast", [each.name], [wide], to=TensorProto.DOUBLE)
-        graph.node.insert(0, cast)
 
 
 def _is_float32(node: Any) -> bool:

@@ -230,7 +230,7 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
         found = to_onnx(
             model, initial_types=inputs, options=options, target_opset=opset
         )
-    onnx_converters.finish(found, is_single=onnx_session.is_single(list(columns)))
+    onnx_converters.finish(found)
     has_shares = hasattr(model, "predict_proba")
     if not has_shares:  # there may be scores, which nobody asks for
         found = select_model_inputs_outputs(found, found.graph.output[0].name)

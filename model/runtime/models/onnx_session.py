@@ -105,7 +105,7 @@ class Onnx:
         self._beyond = not is_single(numbers)
         taken = [t for t in session.get_inputs() if t.name not in counted]
         kinds = {tensor.type for tensor in taken} - {"tensor(string)"}
-        if kinds - {f"tensor({'double' if self._beyond else 'float'})"}:
+        if kinds - {"tensor(double)"}:
             message = f"an earlier release made it, with inputs of {kinds.pop()}"
             raise ValueError(message)
 
@@ -116,7 +116,8 @@ class Onnx:
 
     def _run(self, rows: Mapping[Any, Any], *outputs: int) -> Any:
         columns = [rows[name] for name in self._numbers.values()]
-        numbers = np.array(columns, "float64" if self._beyond else "float32")
+        kind = "float64" if self._beyond else "float32"
+        numbers = np.array(columns, kind).astype("float64", copy=False)
         if self._beyond:
             refuse_large(numbers)
         if self._matrix:
