@@ -14,7 +14,7 @@ _ODD = 50  # values between two neighbours, of each column
 _EXTREMES = (0.0, -1.0, 1.0, -1e10, 1e10, -1e30, 1e30)
 _HOLES = 0.2  # share of missing values, where any may be missing
 _TIE = 1e-9  # of two shares in float64; in float32 it is TOLERANCE
-_PAIRS = 300  # of rows between which a border is searched
+_PAIRS = 200  # of rows between which a border is searched
 _HALVES = 70  # of a distance: then there is no number left in it
 _ENDS = (-np.inf, np.inf)
 _SHOWN = 8  # columns of an example
@@ -249,6 +249,8 @@ class Search:
         first = answer(self._put(low))
         for _ in range(_HALVES):
             middle = self._rounded(low + (high - low) / 2)
+            if ((middle == low) | (middle == high)).all():
+                break
             found = answer(self._put(middle))
             is_same = (found == first).reshape(len(low), -1).all(axis=1)
             low, high = np.where(is_same, middle, low), np.where(is_same, high, middle)

@@ -21,8 +21,9 @@ from sklearn.calibration import _CalibratedClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer
 
-from runtime.models import artifact, onnx_converters, onnx_session
+from runtime.models import artifact, onnx_session
 from runtime.models.equivalence import TOLERANCE, Comparison, Different
+from runtime.models.onnx_converters import graph, nodes, registry, trees
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
 
@@ -99,10 +100,10 @@ def proved(
     except (Different, MemoryError):
         raise
     except Exception as exc:  # skl2onnx's and ONNX Runtime's, of many kinds
-        name = _name(onnx_converters.steps_of(model)[-1])
+        name = _name(nodes.steps_of(model)[-1])
         message = f"skl2onnx cannot convert {name} with these parameters and columns"
         raise Different(message) from exc
-    has_steps = any(map(onnx_converters.n_nodes, parts(model)))
+    has_steps = any(map(trees.n_nodes, parts(model)))
     comparison = Comparison(model, fast, rows, columns, has_steps=has_steps)
     return content, comparison.run()
 
@@ -134,7 +135,7 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
     Different.
     """
     found = list(parts(model))
-    n_nodes = sum(onnx_converters.n_nodes(part) for part in found)
+    n_nodes = sum(trees.n_nodes(part) for part in found)
     if n_nodes > MOST_NODES:
         message = f"its trees have {n_nodes:,} nodes, over {MOST_NODES:,}"
         raise Different(message)
@@ -147,7 +148,7 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
         if names and module.startswith(_JUMPING):
             message = f"{_name(part)} is not the same in float32: {_advice(names)}"
             raise Different(message)
-        if not onnx_converters.is_tried(part):
+        if not registry.is_tried(part):
             own = "" if module.startswith("sklearn.") else ", a class of your own"
             message = f"{_name(part)}{own} has no proven conversion to ONNX"
             raise Different(message)
@@ -161,7 +162,7 @@ def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
     `single` are the columns of float32. Raises: Different.
     """
     computing = [_name(part) for part in parts(before) if not _passes(part)]
-    has_trees = any(map(onnx_converters.n_nodes, parts(after)))
+    has_trees = any(map(trees.n_nodes, parts(after)))
     if single and computing and has_trees:
         message = f"{computing[0]} before trees rounds to float32: {_advice(single)}"
         raise Different(message)
@@ -176,7 +177,7 @@ def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
 
 def _is_strict(part: BaseEstimator) -> bool:
     """Say whether an estimator compares with borders that numbers may fall on."""
-    return bool(onnx_converters.n_nodes(part)) or _name(part) == "KBinsDiscretizer"
+    return bool(trees.n_nodes(part)) or _name(part) == "KBinsDiscretizer"
 
 
 def _passes(part: BaseEstimator) -> bool:
@@ -216,7 +217,7 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
 
     Its outputs are those that the model has: labels, shares of classes.
     """
-    onnx_converters.register()
+    registry.register()
     kinds = {True: StringTensorType, False: DoubleTensorType}
     inputs = [
         (onnx_session.input_of(place), kinds[column.is_text]([None, 1]))
@@ -225,12 +226,12 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
     if not any(column.is_text for column in columns):
         inputs = [(onnx_session.MATRIX, DoubleTensorType([None, len(columns)]))]
     options = {id(model): {"zipmap": False}} if is_classifier(model) else {}
-    opset = onnx_converters.OPSET
+    opset = nodes.OPSET
     with columns_by_number(model):
         found = to_onnx(
             model, initial_types=inputs, options=options, target_opset=opset
         )
-    onnx_converters.finish(found)
+    graph.finish(found)
     has_shares = hasattr(model, "predict_proba")
     if not has_shares:  # there may be scores, which nobody asks for
         found = select_model_inputs_outputs(found, found.graph.output[0].name)
