@@ -639,7 +639,7 @@ def main() -> int:
 
 
 def tell(model: Any, X: pd.DataFrame, y: Any, n_rows: int) -> tuple[str, int | None]:
-    """Fit and offer one model. Returns: its line, and its wrong labels if it is kept."""
+    """Fit and offer one model. Returns: its line; its wrong labels, if it is kept."""
     if "text" in X:  # words are counted in one column
         columns = co.make_column_transformer((model.steps[0][1], "text"))
         model.steps[0] = ("columns", columns)
