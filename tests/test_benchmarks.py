@@ -1,5 +1,6 @@
 """The benchmark of serving works: it is a check here, not a measurement."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -108,3 +109,20 @@ def test_a_target_is_reached_from_its_limit_on(
     """A figure that is missing reaches nothing."""
     assert target.reached is reached
     assert target.cells()[-1] == ("yes" if reached else "**no**")
+
+
+@pytest.mark.sample
+def test_no_model_of_the_zoo_has_a_wrong_label() -> None:
+    """Each sixth of them, on fresh rows; three of four models are kept at least."""
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks/zoo.py"), "--short"],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env=environment(),
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = re.search(r"kept (\d+) of (\d+), .* 0 wrong labels", result.stdout)
+    assert found
+    assert int(found[1]) >= 0.75 * int(found[2])

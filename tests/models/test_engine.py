@@ -150,7 +150,7 @@ def test_missing_text_and_its_spelling_are_told_apart(kind: Any) -> None:
 
 def test_a_number_beyond_float32_is_refused_with_its_row() -> None:
     with pytest.raises(BadInput, match=r"beyond 3\.4e38") as caught:
-        onnx_session.single([[1.0, 2.0], [3.0, -1e39]])
+        onnx_session.refuse_large([[1.0, 2.0], [3.0, -1e39]])
     assert caught.value.problems[0].row == 2
 
 

@@ -25,6 +25,7 @@ ESTIMATOR = "model.joblib"
 DESCRIPTION = "model.json"
 ONNX = "model.onnx"
 ONNX_NOTE, ONNX_ORIGIN = "onnx", "onnx_of"  # what model.json says of it
+SPEED = "milliseconds_a_row"  # of what answers, measured where the job ran
 # Why `serve` goes without a warm-up row; most models have one, and no such key.
 WARM_UP_NOTE = "warm_up"
 PREDICTOR_NOTE = "predictor"  # how its answers differ from those of `model.predict`

@@ -1,6 +1,6 @@
 """Whether two models answer the same, on rows of X and on rows that X does not have."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,11 @@ MADE_ROWS = 5000  # with values in other company
 _ODD = 50  # values between two neighbours, of each column
 _EXTREMES = (0.0, -1.0, 1.0, -1e10, 1e10, -1e30, 1e30)
 _HOLES = 0.2  # share of missing values, where any may be missing
+_TIE = 1e-9  # of two shares in float64; in float32 it is TOLERANCE
+_PAIRS = 200  # of rows between which a border is searched
+_HALVES = 70  # of a distance: then there is no number left in it
+_ENDS = (-np.inf, np.inf)
+_SHOWN = 8  # columns of an example
 _CHOSEN = 0  # the same rows are made each time
 
 
@@ -23,13 +28,22 @@ class Different(Exception):
 class Comparison:
     """A model, what is to answer in its place, and rows of X, `(n_rows, n_features)`.
 
+    One that `has_steps`, as trees have, answers in steps, whose borders are searched.
     Raises: Different, once both do not say the same.
     """
 
     def __init__(
-        self, model: Any, fast: Any, rows: pd.DataFrame, columns: tuple[Column, ...]
+        self,
+        model: Any,
+        fast: Any,
+        rows: pd.DataFrame,
+        columns: tuple[Column, ...],
+        *,
+        has_steps: bool = False,
     ) -> None:
-        self._model, self._fast = model, fast
+        self._model, self._fast, self._has_steps = model, fast, has_steps
+        is_single = any(c.dtype.lower() in {"float32", "float16"} for c in columns)
+        self._tie = TOLERANCE if is_single else _TIE
         self._rows, self._columns = rows, columns
         self._chance = np.random.default_rng(_CHOSEN)
         self._has_shares = hasattr(model, "predict_proba")
@@ -46,11 +60,15 @@ class Comparison:
         """
         self._compare(self._rows)
         self._compare(self._mixed())
-        for column in self._columns:
-            for values in self._odd(column):
-                self._compare(self._with(column.name, values))
+        odd = [
+            self._with(column.name, values)
+            for column in self._columns
+            for values in self._odd(column)
+        ]
+        self._compare(pd.concat(odd))  # together, as a call may take long
         required = [column.name for column in self._columns if self._needs(column)]
         self._compare(self._with_holes(required))
+        self._compare(self._at_borders())
         return required
 
     def _some(self, n_rows: int) -> pd.DataFrame:
@@ -64,6 +82,8 @@ class Comparison:
 
     def _odd(self, column: Column) -> Iterator[list[Any]]:
         """Give values that the column may get, and may not have had."""
+        if column.dtype == "category":
+            return  # a request has none but the known ones
         if column.is_text:
             yield ["no such text", "none either", ""]
         elif not column.is_boolean:
@@ -100,22 +120,71 @@ class Comparison:
                 rows[column.name] = _array(values.tolist(), whole.dtype)
         return rows
 
+    def _at_borders(self) -> pd.DataFrame:
+        """Make rows on both sides of where the answer changes, a number apart.
+
+        One value of a row goes to that of another row, and the distance is halved until
+        no number is left between. The fast model is asked, as it is fast: where it
+        changes, the other is to change too.
+        """
+        kinds = {name: self._rows[name].dtype for name in self._rows}
+        names = [name for name, dtype in kinds.items() if dtype.kind in "fiu"]
+        made = [self._rows[:0]]
+        for answer in self._answers if names else []:
+            rows = self._some(_PAIRS)
+            for name in names:
+                dtype = (
+                    str(kinds[name]).lower() if kinds[name].kind == "f" else "float64"
+                )
+                rows[name] = rows[name].to_numpy(dtype, na_value=np.nan)
+            search = Search(rows, self._some(_PAIRS), names, self._chance)
+            made += search.borders(answer)
+        return pd.concat(made)
+
+    @property
+    def _answers(self) -> list[Callable[[Any], Any]]:
+        """What may change at a border: a score of float64 alone is not exact there."""
+        fast = self._fast
+        steps = [fast.predict_proba if self._has_shares else fast.predict]
+        has_labels = hasattr(self._model, "classes_")
+        if has_labels and not self._has_shares:
+            return []
+        if has_labels and self._decides_by_share():
+            steps.append(fast.predict)
+        return steps if self._has_steps else steps[1:]
+
+    def _decides_by_share(self) -> bool:
+        """Say whether a label is that of the largest share, of which a tie is known."""
+        places = self._model.predict_proba(self._rows).argmax(axis=1)
+        labels = self._model.classes_[places]
+        return bool((labels == self._model.predict(self._rows)).all())
+
     def _compare(self, rows: pd.DataFrame) -> None:
         if not len(rows):
             return
         try:
             expected = np.asarray(self._model.predict(rows))
         except Exception as exc:
-            message = f"it refuses what ONNX would answer: {exc}"
+            message = self._refused(rows)
             raise Different(message) from exc
         apart = self._apart(rows, expected)
         if not (apart <= TOLERANCE).all():
             worst = int(np.argmax(np.nan_to_num(apart, nan=np.inf)))
-            row = rows.iloc[worst].to_dict()
+            row = _shown(rows.iloc[worst : worst + 1])
             message = (
                 f"ONNX's answers differ by {apart[worst]:.2g}, for example to {row}"
             )
             raise Different(message)
+
+    def _refused(self, rows: pd.DataFrame) -> str:
+        """Say which row the model refuses, of some of which it refuses one."""
+        for place in range(len(rows)):
+            row = rows.iloc[place : place + 1]
+            try:
+                self._model.predict(row)
+            except Exception:  # noqa: BLE001 -- the estimator's, of any kind
+                return f"it refuses a row that ONNX would answer: {_shown(row)}"
+        return "it refuses rows that ONNX would answer"
 
     def _apart(self, rows: pd.DataFrame, expected: Any) -> Any:
         """Say how far the answers are apart, `(n_rows,)`; other labels are so by 1."""
@@ -125,16 +194,95 @@ class Comparison:
             raise Different(message)
         if self._range:
             beyond = np.clip(np.abs(expected) - self._largest, 0, None)
-            apart = np.abs(found - expected) / (self._range + beyond)
+            with np.errstate(invalid="ignore"):  # of two infinities, which are equal
+                apart = np.abs(found - expected) / (self._range + beyond)
+            apart[found == expected] = 0
             return apart.reshape(len(rows), -1).max(axis=1)
         other = (found != expected).astype("float64")
         if not self._has_shares:
             return other
         shares = self._model.predict_proba(rows)
         first, second = np.sort(shares, axis=1)[:, :-3:-1].T
-        other[first - second < TOLERANCE] = 0  # a tie
+        other[first - second < self._tie] = 0  # a tie
         apart = np.abs(self._fast.predict_proba(rows) - shares).max(axis=1)
         return np.maximum(apart, other)
+
+
+class Search:
+    """A search, from `rows` to `others`, for where the value of one column matters."""
+
+    def __init__(
+        self,
+        rows: pd.DataFrame,
+        others: pd.DataFrame,
+        names: list[Any],
+        chance: np.random.Generator,
+    ) -> None:
+        self._rows = rows
+        chosen = chance.integers(len(names), size=len(rows))
+        self._places = {n: np.flatnonzero(chosen == at) for at, n in enumerate(names)}
+        self._whole = {name: rows[name].to_numpy() for name in rows}
+        self._low = self._taken(rows)
+        self._high = self._taken(others)
+
+    def _taken(self, rows: pd.DataFrame) -> Any:
+        values = np.zeros(len(rows))
+        for name, at in self._places.items():
+            values[at] = rows[name].fillna(0).to_numpy("float64")[at]
+        return self._rounded(values)
+
+    def _rounded(self, values: Any) -> Any:
+        """Round to float32 what is of columns of it."""
+        rounded = values.copy()
+        for name, at in self._places.items():
+            rounded[at] = values[at].astype(self._whole[name].dtype)
+        return rounded
+
+    def _put(self, values: Any) -> dict[Any, Any]:
+        whole = dict(self._whole)
+        for name, at in self._places.items():
+            whole[name] = whole[name].copy()
+            whole[name][at] = values[at]
+        return whole
+
+    def borders(self, answer: Callable[[Any], Any]) -> list[pd.DataFrame]:
+        """Find rows on both sides of a change, and a number further on each side."""
+        low, high = self._low, self._high
+        first = answer(self._put(low))
+        for _ in range(_HALVES):
+            middle = self._rounded(low + (high - low) / 2)
+            if ((middle == low) | (middle == high)).all():
+                break
+            found = answer(self._put(middle))
+            is_same = (found == first).reshape(len(low), -1).all(axis=1)
+            low, high = np.where(is_same, middle, low), np.where(is_same, high, middle)
+        sides = [
+            low,
+            high,
+            *(self._next(side, to) for side in (low, high) for to in _ENDS),
+        ]
+        return [self._frame(side) for side in sides]
+
+    def _next(self, values: Any, end: Any) -> Any:
+        further = values.copy()
+        for name, at in self._places.items():
+            kind = self._whole[name].dtype.type
+            further[at] = np.nextafter(values[at].astype(kind), kind(end))
+        return further
+
+    def _frame(self, values: Any) -> pd.DataFrame:
+        rows = self._rows.copy()
+        for name, column in self._put(values).items():
+            if name in self._places:
+                rows[name] = column
+        return rows
+
+
+def _shown(row: pd.DataFrame) -> str:
+    """Give a row as text: the first columns of many."""
+    (values,) = row.to_dict("records")
+    shown = [f"{name}={value!r}" for name, value in values.items()]
+    return ", ".join(shown[:_SHOWN] + ["…"] * (len(shown) > _SHOWN))
 
 
 def _array(values: list[Any], dtype: Any) -> Any:

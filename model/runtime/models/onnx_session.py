@@ -4,6 +4,7 @@ A call takes some microseconds, where a pipeline of scikit-learn's takes millise
 job writes `model.onnx` only where it has found the same answers (`onnx_export`).
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from runtime.tabular.columns import Column
 from runtime.tabular.rows import Rows
 
 MATRIX = "X"  # name of the one input of a model of numbers
+LARGEST = float(np.finfo("float32").max)
+COUNTS = "counts"  # what the file says of words that are counted before it
+MOST_COUNTS = 2**21  # numbers at a time, of 8 bytes
 MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category
 _SPELT = "\0nan"  # what takes the place of that text
 
@@ -36,6 +40,43 @@ def load(model: Path | bytes, description: dict[str, Any]) -> "Onnx":
     return kind(session, columns, classes)
 
 
+def _notes(session: Any) -> dict[str, str]:
+    found: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    return found
+
+
+class Counts:
+    """The words of a column, counted by scikit-learn's own code for it.
+
+    ONNX Runtime splits and lowers text otherwise than Python does, where it is not of
+    ASCII alone.
+    """
+
+    def __init__(
+        self,
+        column: str | int,
+        name: str,
+        parameters: dict[str, Any],
+        vocabulary: dict[str, int],
+    ) -> None:
+        """Take a column, the input of the graph, and what a CountVectorizer is."""
+        from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415
+
+        self.column, self.name, self.vocabulary = column, name, vocabulary
+        self._is_binary = parameters["binary"]
+        self._words = CountVectorizer(**parameters).build_analyzer()
+
+    def count(self, values: list[str]) -> Any:
+        """Count known words, `(n_rows, n_words)`."""
+        found = np.zeros((len(values), len(self.vocabulary)))
+        for row, text in zip(found, values, strict=True):
+            for word in self._words(text):
+                place = self.vocabulary.get(word)
+                if place is not None:
+                    row[place] += 1
+        return np.minimum(found, 1) if self._is_binary else found
+
+
 class Onnx:
     """A regressor: rows, `(n_rows, n_features)`, are `Rows` or a DataFrame."""
 
@@ -48,16 +89,26 @@ class Onnx:
         self._outputs = [tensor.name for tensor in session.get_outputs()]
         self._matrix = inputs == [MATRIX]
         places = {input_of(place): column for place, column in enumerate(columns)}
-        if unknown := set(inputs) - {MATRIX, *places}:
+        self._counts = [
+            Counts(places[stored.pop("column")].name, **stored)
+            for stored in json.loads(_notes(session).get(COUNTS, "[]"))
+        ]
+        counted = {counts.name for counts in self._counts}
+        if unknown := set(inputs) - {MATRIX, *places} - counted:
             message = f"an earlier release made it, with inputs such as {unknown.pop()}"
             raise ValueError(message)
-        used = places if self._matrix else {name: places[name] for name in inputs}
+        used = {name: places[name] for name in inputs if name in places}
+        used = places if self._matrix else used
         numbers = [column for column in used.values() if not column.is_text]
         self._numbers = {n: c.name for n, c in used.items() if not c.is_text}
         self._texts = {n: c.name for n, c in used.items() if c.is_text}
         # What a request has in a column of float32 was read as such.
-        kinds = {c.dtype.lower() for c in numbers if not c.is_boolean}
-        self._beyond = bool(kinds - {"float32"})
+        self._beyond = not is_single(numbers)
+        taken = [t for t in session.get_inputs() if t.name not in counted]
+        kinds = {tensor.type for tensor in taken} - {"tensor(string)"}
+        if kinds - {"tensor(double)"}:
+            message = f"an earlier release made it, with inputs of {kinds.pop()}"
+            raise ValueError(message)
 
     def predict(self, rows: Mapping[Any, Any]) -> Any:
         """Give a value for each row, `(n_rows,)`. Raises: BadInput."""
@@ -68,14 +119,35 @@ class Onnx:
         if isinstance(rows, Rows):
             rows = rows.as_read([*self._numbers.values(), *self._texts.values()])
         columns = [rows[name] for name in self._numbers.values()]
-        numbers = single(columns) if self._beyond else np.array(columns, "float32")
+        kind = "float64" if self._beyond else "float32"
+        numbers = np.array(columns, kind).astype("float64", copy=False)
+        if self._beyond:
+            refuse_large(numbers)
         if self._matrix:
             feed = {MATRIX: numbers.T}
         else:
             pairs = zip(self._numbers, numbers, strict=True)
             feed = {place: values[:, None] for place, values in pairs}
             feed |= {place: texts(rows[name]) for place, name in self._texts.items()}
-        return self._session.run([self._outputs[place] for place in outputs], feed)
+        names = [self._outputs[place] for place in outputs]
+        if self._counts:
+            return self._counted(rows, names, feed)
+        return self._session.run(names, feed)
+
+    def _counted(
+        self, rows: Mapping[Any, Any], names: list[str], feed: dict[str, Any]
+    ) -> Any:
+        """Run some rows at a time, as each has a number for every known word."""
+        texts = {counts.name: list(rows[counts.column]) for counts in self._counts}
+        n_rows = len(next(iter(texts.values())))
+        some = max(1, MOST_COUNTS // sum(len(c.vocabulary) for c in self._counts))
+        found = []
+        for first in range(0, max(1, n_rows), some):
+            chosen = slice(first, first + some)
+            part = {name: values[chosen] for name, values in feed.items()}
+            part |= {c.name: c.count(texts[c.name][chosen]) for c in self._counts}
+            found.append(self._session.run(names, part))
+        return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
 
 
 class OnnxLabels(Onnx):
@@ -116,22 +188,30 @@ def texts(values: Any) -> Any:
         found[found == MISSING_TEXT] = _SPELT
         found[found != found] = MISSING_TEXT  # noqa: PLR0124 -- NaN alone
     else:
-        found = np.array(list(map(_text, values)), dtype=object)
+        found = np.array(list(map(spell, values)), dtype=object)
     return found[:, None]
 
 
-def _text(value: Any) -> str:
+def spell(value: Any) -> str:
+    """Make one text of what may be a missing value."""
     if not isinstance(value, str):
         return MISSING_TEXT
     return _SPELT if value == MISSING_TEXT else value
 
 
-def single(columns: list[Any]) -> Any:
-    """Make float32 of columns, `(n_features, n_rows)`. Raises: BadInput."""
-    with np.errstate(over="ignore"):
-        found = np.array(columns, dtype="float32")
-    if np.isinf(found).any():
-        row = int(np.isinf(found).nonzero()[1][0]) + 1
+def is_single(columns: list[Column]) -> bool:
+    """Say whether float32 holds all numbers of such columns."""
+    kinds = {column.dtype.lower() for column in columns if not column.is_text}
+    return kinds <= {"float32", "bool", "boolean"}
+
+
+def refuse_large(numbers: Any) -> None:
+    """Refuse numbers that float32 does not hold, `(n_features, n_rows)`.
+
+    Raises: BadInput.
+    """
+    is_large = np.abs(numbers) > LARGEST
+    if is_large.any():
+        row = int(is_large.nonzero()[1][0]) + 1
         message = "a number is beyond 3.4e38, the largest that the model can take"
         raise BadInput(message, row)
-    return found

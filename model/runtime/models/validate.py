@@ -322,14 +322,20 @@ def converted(
     try:
         whole = {**(artifact.describe(model_dir) or {}), **found}
         content, news = onnx_export.export(model_dir, whole, folder / "sample.pkl")
+        if not content:
+            return news
         staged = _staged(model_dir, folder, {**found, **news}, content)
         _refuse_worse(validated(staged, kind, folder), found)
         (staged / artifact.ONNX).rename(folder / artifact.ONNX)
     except Different as exc:
         return artifact.without_onnx(str(exc))
-    except Exception as exc:  # noqa: BLE001 -- the converter's, of any kind
+    except MemoryError:
+        why = f"the conversion needs over {MEMORY / 2**30:g} GB of memory"
+        return artifact.without_onnx(why)
+    except Exception as exc:  # noqa: BLE001 -- of the owner's code, of any kind
         first = str(exc).strip().partition("\n")[0][:200]
-        return artifact.without_onnx(f"{type(exc).__name__}: {first}")
+        why = f"predictor.py fails with it: {type(exc).__name__}: {first}"
+        return artifact.without_onnx(why)
     return news
 
 

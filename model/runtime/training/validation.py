@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,16 @@ def validate(
             artifact.amend(model_dir, found, onnx)
         except OSError as exc:  # the model is whole without it
             return artifact.without_onnx(str(exc))[artifact.ONNX_NOTE]
-    return str(found.get(artifact.ONNX_NOTE, ""))
+    return "\n".join(_said(found))
+
+
+def _said(found: dict[str, Any]) -> Iterator[str]:
+    """Give what came of the conversion, and how long the answer to a row takes."""
+    note = str(found.get(artifact.ONNX_NOTE, ""))
+    yield note
+    if (spent := found.get(artifact.SPEED)) is not None:
+        engine = "ONNX" if artifact.ONNX_ORIGIN in found else "scikit-learn"
+        yield f"answers from {engine}: {spent:g} ms a row"
 
 
 def _write_rows(

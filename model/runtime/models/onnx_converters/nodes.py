@@ -1,0 +1,180 @@
+"""The nodes that converters make, and what all classifiers have in common."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, numpy_helper
+from skl2onnx._supported_operators import sklearn_operator_name_map
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
+
+from runtime.models.onnx_session import spell
+
+ML = "ai.onnx.ml"
+
+
+BINARY = 2  # classes
+
+
+OWN, WORDS = "runtime", "Words"  # the node that stands for words to be counted
+
+
+SINGLE = "Single"  # name of the one operator that may give float32
+
+
+OPSET = {"": 21, ML: 3, OWN: 1}  # the largest that skl2onnx knows
+
+
+TREES = 5  # the opset of ML that has TreeEnsemble
+
+
+class Nodes:
+    """The operator of one estimator, as the nodes of a graph that are made for it."""
+
+    def __init__(self, scope: Any, operator: Any, container: Any) -> None:
+        """Take what skl2onnx hands a converter."""
+        self.scope, self.operator, self.container = scope, operator, container
+
+    def add(self, kind: str, *inputs: Any, domain: str = "", **attributes: Any) -> str:
+        """Add a node, whose inputs are names or arrays. Returns: its output's name."""
+        output = self.scope.get_unique_variable_name(kind)
+        self._add(kind, inputs, output, domain, attributes)
+        return str(output)
+
+    def give(self, place: int, name: str) -> None:
+        """Make a value the output of the operator, whose declared type it has."""
+        output = self.operator.outputs[place].full_name
+        self._add("Identity", [name], output, "", {})
+
+    def _add(
+        self,
+        kind: str,
+        inputs: Iterable[Any],
+        output: str,
+        domain: str,
+        extra: dict[str, Any],
+    ) -> None:
+        names = [self._name(value) for value in inputs]
+        self.container.add_node(
+            kind,
+            names,
+            output,
+            op_domain=domain,
+            op_version=OPSET[domain],
+            name=self.scope.get_unique_operator_name(extra.pop("name", kind)),
+            **extra,
+        )
+
+    def _name(self, value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        name = self.scope.get_unique_variable_name("constant")
+        self.container.initializers.append(numpy_helper.from_array(value, name))
+        return str(name)
+
+    def x(self) -> str:
+        """Give X in float64, `(n_rows, n_features)`."""
+        parts = [
+            each.full_name
+            if isinstance(each.type, DoubleTensorType)
+            else self.add("Cast", each.full_name, to=TensorProto.DOUBLE)
+            for each in self.operator.inputs
+        ]
+        return self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+
+    def columns(self) -> list[tuple[str, bool]]:
+        """Give each column of X, `(n_rows, 1)`, and whether it is text."""
+        found = []
+        for each in self.operator.inputs:
+            is_text = type(each.type).__name__ == "StringTensorType"
+            if each.type.shape[1] == 1:
+                found.append((each.full_name, is_text))
+                continue
+            for place in range(each.type.shape[1]):
+                name = self.add("Gather", each.full_name, np.array([place]), axis=1)
+                found.append((name, is_text))
+        return found
+
+
+def spelt(values: Any) -> Any:
+    """Give texts as a column of them arrives."""
+    return np.array([spell(value) for value in values], dtype=object)
+
+
+def single(nodes: Nodes) -> str:
+    """Give X as a forest sees it: rounded to float32."""
+    x = nodes.add("Cast", nodes.x(), to=TensorProto.FLOAT, name=SINGLE)
+    return nodes.add("Cast", x, to=TensorProto.DOUBLE)
+
+
+def labels(nodes: Nodes, places: str) -> None:
+    """Make the label of a class, by its place in `classes_`, the first output."""
+    classes = label_values(nodes.operator.raw_operator.classes_)
+    nodes.give(0, nodes.add("Gather", classes, places, axis=0))
+
+
+def label_values(classes: Any) -> Any:
+    """Give classes as ONNX has them: text, or whole numbers."""
+    return classes.astype(object if classes.dtype.kind in "OUT" else "int64")
+
+
+def largest(nodes: Nodes, scores: str) -> str:
+    """Give the place of the largest score, the first one of several."""
+    return nodes.add("ArgMax", scores, axis=1, keepdims=0)
+
+
+def decided(nodes: Nodes, scores: str, shares: str, border: str = "Greater") -> None:
+    """Decide between classes, two of them by the sign of one score.
+
+    The second output is that of the shares, or of scores, one for each class, for those
+    who ask for `raw_scores` and for a model that has no shares.
+    """
+    model = nodes.operator.raw_operator
+    both = scores
+    if len(model.classes_) > BINARY:
+        labels(nodes, largest(nodes, scores))
+    else:
+        over = nodes.add(border, scores, np.array(0.0))
+        place = nodes.add("Cast", over, to=TensorProto.INT64)
+        labels(nodes, nodes.add("Squeeze", place, np.array([1])))
+        both = nodes.add("Concat", nodes.add("Neg", scores), scores, axis=1)
+    options = nodes.container.get_options(model, {"raw_scores": False})
+    is_raw = options["raw_scores"] or not hasattr(model, "predict_proba")
+    nodes.give(1, both if is_raw else shares)
+
+
+def dense(values: Any) -> Any:
+    """Make an array of what may be sparse."""
+    whole = values.toarray() if hasattr(values, "toarray") else values
+    return np.asarray(whole, dtype="float64")
+
+
+def added(nodes: Nodes, parts: list[str]) -> str:
+    """Add numbers in their order, as each bit depends on it."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = nodes.add("Add", total, part)
+    return total
+
+
+def steps_of(estimator: Any) -> list[Any]:
+    """List the steps of a pipeline, or the one estimator that is none."""
+    return [step for _, step in getattr(estimator, "steps", [("", estimator)])]
+
+
+def answer(nodes: Nodes, estimator: Any) -> tuple[str, str]:
+    """Convert an estimator that is part of another. Returns: its two outputs."""
+    scope, operator = nodes.scope, nodes.operator
+    alias = sklearn_operator_name_map[type(estimator)]
+    inner = scope.declare_local_operator(alias, estimator)
+    inner.inputs = operator.inputs
+    is_text = estimator.classes_.dtype.kind in "OUT"
+    kind = StringTensorType if is_text else Int64TensorType
+    label = scope.declare_local_variable("label", kind([None]))
+    shares = scope.declare_local_variable("shares", DoubleTensorType())
+    inner.outputs += [label, shares]
+    return label.full_name, shares.full_name
