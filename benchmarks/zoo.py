@@ -47,8 +47,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.pipeline import make_pipeline, make_union
 
 from runtime.models import onnx_session
-from runtime.models.equivalence import Different
-from runtime.models.onnx_export import proved
+from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.onnx_export import proved
 from runtime.tabular.schema import Schema
 
 SEED = 0

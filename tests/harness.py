@@ -106,7 +106,7 @@ def executor() -> Executor:
 
 def convert(model_dir: Path, X: pd.DataFrame) -> None:
     """Add model.onnx to a model folder, as the last step of a job does."""
-    from runtime.models import onnx_export  # noqa: PLC0415 -- a second
+    from runtime.models.conversion import onnx_export  # noqa: PLC0415 -- a second
 
     sample = model_dir.parent / "sample.pkl"
     X.to_pickle(sample)

@@ -45,9 +45,10 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
-from runtime.models import onnx_export, onnx_session
-from runtime.models.equivalence import Comparison, Different
-from runtime.models.onnx_export import proved
+from runtime.models import onnx_session
+from runtime.models.conversion import onnx_export
+from runtime.models.conversion.equivalence import Comparison, Different
+from runtime.models.conversion.onnx_export import proved
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 

@@ -39,7 +39,7 @@ class Predictor:
 # What ends the process in the middle of a conversion, after its first answer.
 DURING = """
 import os, sys, time
-from runtime.models import onnx_export
+from runtime.models.conversion import onnx_export
 
 def during(*_):
     {action}

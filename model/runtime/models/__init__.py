@@ -1,6 +1,7 @@
 """A model folder, and what it takes to predict with it.
 
 The files and how they are written, the owner's Predictor, scikit-learn or ONNX Runtime
-behind it, and the proof that both answer alike. Nothing here knows HTTP or a training
-job. Imported by `serving`, `server` and `training`.
+behind it, and in `conversion` how a job makes ONNX of an estimator and proves that both
+answer alike. Nothing here knows HTTP or a training job. Imported by `serving`, `server`
+and `training`.
 """

@@ -29,7 +29,7 @@ from runtime import formats
 from runtime.errors import Error, ModelError
 from runtime.formats import Layout, Outputs, joined
 from runtime.models import artifact
-from runtime.models.equivalence import TOLERANCE, Different
+from runtime.models.conversion.equivalence import TOLERANCE, Different
 from runtime.models.owner import Predictor
 from runtime.models.served import EVERY, ServedModel
 from runtime.tabular.columns import Column
@@ -317,7 +317,7 @@ def converted(
     """
     if absent := [name for name in NEEDED if find_spec(name) is None]:
         return artifact.without_onnx(f"{absent[0]} is not installed")
-    from runtime.models import onnx_export  # noqa: PLC0415 -- a second, and may be absent
+    from runtime.models.conversion import onnx_export  # noqa: PLC0415 -- a second, and may be absent
 
     try:
         whole = {**(artifact.describe(model_dir) or {}), **found}

@@ -226,7 +226,11 @@ def _known(values: Any) -> list[Any]:
 
 def _as_they_are(values: list[Any]) -> Any:
     """Make numbers, text, or true and false of a column, or objects if they meet."""
-    values = listed(values) if isinstance(values, np.ndarray) else [_plain(v) for v in values]
+    values = (
+        listed(values)
+        if isinstance(values, np.ndarray)
+        else [_plain(v) for v in values]
+    )
     kinds = {type(value) for value in values if value == value}  # noqa: PLR0124
     if kinds <= {int, float}:
         return np.array(values, dtype="float64")

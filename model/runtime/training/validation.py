@@ -82,7 +82,9 @@ def _write_rows(
     (folder / "rows.csv").touch()
     if rows is None:
         return
-    rows.head(SINGLE_ROWS).to_csv(folder / "rows.csv", header=False, index=False, quoting=2)
+    rows.head(SINGLE_ROWS).to_csv(
+        folder / "rows.csv", header=False, index=False, quoting=2
+    )
     if answers is not None:
         rows.to_csv(folder / "all.csv", header=False, index=False, quoting=2)
         expected = {"rows": rows.index.tolist(), "answers": answers}

@@ -16,8 +16,8 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from runtime.models.equivalence import Different
-from runtime.models.onnx_converters.nodes import ML, OWN, WORDS, Nodes, spelt
+from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.nodes import ML, OWN, WORDS, Nodes, spelt
 
 MOST_WORDS = 50_000
 

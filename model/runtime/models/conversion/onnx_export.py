@@ -22,8 +22,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer
 
 from runtime.models import artifact, onnx_session
-from runtime.models.equivalence import TOLERANCE, Comparison, Different
-from runtime.models.onnx_converters import graph, nodes, registry, trees
+from runtime.models.conversion import graph, nodes, registry, trees
+from runtime.models.conversion.equivalence import TOLERANCE, Comparison, Different
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
 

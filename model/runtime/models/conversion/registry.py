@@ -57,7 +57,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from runtime.models.onnx_converters.classifiers import (
+from runtime.models.conversion.classifiers import (
     ada_boost,
     calibrated,
     linear,
@@ -67,7 +67,7 @@ from runtime.models.onnx_converters.classifiers import (
     vector_classifier,
     voting,
 )
-from runtime.models.onnx_converters.features import (
+from runtime.models.conversion.features import (
     binarizer,
     function,
     imputer,
@@ -79,14 +79,14 @@ from runtime.models.onnx_converters.features import (
     tfidf,
     words,
 )
-from runtime.models.onnx_converters.nodes import Nodes
-from runtime.models.onnx_converters.shapes import (
+from runtime.models.conversion.nodes import Nodes
+from runtime.models.conversion.shapes import (
     gives_classes,
     gives_numbers,
     gives_outliers,
     gives_the_same,
 )
-from runtime.models.onnx_converters.trees import (
+from runtime.models.conversion.trees import (
     forest,
     gradient_boosting,
     hist_gradient_boosting,

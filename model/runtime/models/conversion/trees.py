@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from onnx import TensorProto, numpy_helper
 
-from runtime.models.onnx_converters.features import number_of
-from runtime.models.onnx_converters.nodes import (
+from runtime.models.conversion.features import number_of
+from runtime.models.conversion.nodes import (
     ML,
     Nodes,
     decided,

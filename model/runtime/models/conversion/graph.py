@@ -5,8 +5,8 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
-from runtime.models.equivalence import Different
-from runtime.models.onnx_converters.nodes import ML, OWN, SINGLE, TREES, WORDS
+from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.nodes import ML, OWN, SINGLE, TREES, WORDS
 from runtime.models.onnx_session import COUNTS
 
 _IN_FLOAT64 = {"TreeEnsemble", "LabelEncoder", "ArrayFeatureExtractor"}

@@ -25,9 +25,9 @@ from sklearn.linear_model import (
 )
 from sklearn.svm import SVC, LinearSVC, NuSVC, OneClassSVM
 
-from runtime.models.equivalence import Different
-from runtime.models.onnx_converters.features import FUNCTIONS, applied
-from runtime.models.onnx_converters.nodes import (
+from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.features import FUNCTIONS, applied
+from runtime.models.conversion.nodes import (
     BINARY,
     Nodes,
     added,

@@ -1,0 +1,12 @@
+"""An estimator as ONNX, which answers a row in a fraction of the time.
+
+For the process at the end of a job. Read `onnx_export` first: it refuses what cannot be
+exact, converts the rest, and lets `equivalence` compare both on many rows. The other
+modules say what skl2onnx 1.20 converts otherwise than scikit-learn computes, or not at
+all; `registry` lists them and puts them in the place of skl2onnx's own.
+
+Everything in the graph is float64, as in scikit-learn: what is near a border of a tree,
+of a bin or of a class is then on the same side of it. Trees become the one operator
+that compares and adds in float64, `TreeEnsemble` of ai.onnx.ml 5, with scikit-learn's
+own thresholds; forests see their values through float32, as they do in scikit-learn.
+"""
