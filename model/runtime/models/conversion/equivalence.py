@@ -155,6 +155,9 @@ class Comparison:
 
     def _decides_by_share(self) -> bool:
         """Say whether a label is that of the largest share, of which a tie is known."""
+        final = getattr(self._model, "steps", [("", self._model)])[-1][1]
+        if "Threshold" in type(final).__name__:  # which may be next to a half
+            return False
         places = self._model.predict_proba(self._rows).argmax(axis=1)
         labels = self._model.classes_[places]
         return bool((labels == self._model.predict(self._rows)).all())
