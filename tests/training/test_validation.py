@@ -78,7 +78,7 @@ def noted(model_dir: Path, **limits: Any) -> dict[str, Any]:
     note, _, speed = said.partition("\n")
     assert description["onnx"] == note
     if speed:  # H-73: what answers is told with its time, measured on the spot
-        engine = "scikit-learn" if note.startswith("no ONNX") else "ONNX"
+        engine = "scikit-learn" if note.startswith(NO_ONNX) else "ONNX"
         spent = description["milliseconds_a_row"]
         assert speed == f"answers from {engine}: {spent:g} ms a row"
     return description
