@@ -30,7 +30,6 @@ READERS = {  # how files begin that are no CSV in UTF-8, and what reads them
     b"PK": 'read_excel("{}")',
     b"\x1f\x8b": 'read_csv("{}", compression="gzip")',
     b"\xff\xfe": 'read_csv("{}", encoding="utf-16")',
-    b"": 'read_csv("{}", encoding="latin-1")',
 }
 
 
@@ -42,7 +41,8 @@ def main(file: Path, target: str) -> None:
     except (UnicodeError, csv.Error):
         with file.open("rb") as content:
             start = content.read(4)
-        reader = next(READERS[magic] for magic in READERS if start.startswith(magic))
+        found = (READERS[magic] for magic in READERS if start.startswith(magic))
+        reader = next(found, "") or csv_reader(file, "latin-1")
         refuse(f"{file.name} is no CSV in UTF-8: {rewrite(reader, file)}")
     check_columns(file, header, target)
     check_channels(file)
@@ -69,6 +69,20 @@ def rewrite(reader: str, file: Path) -> str:
     )
 
 
+def csv_reader(file: Path, encoding: str) -> str:
+    """Give the call that reads a CSV file, by the looks of its first line."""
+    with file.open(encoding=encoding) as text:
+        first = text.readline()
+    separator = max(",;\t|", key=first.count)
+    options = {
+        "sep": separator if separator != "," else None,
+        "encoding": encoding if encoding != "utf-8-sig" else None,
+        "index_col": 0 if first.startswith((separator, f'""{separator}')) else None,
+    }
+    given = (f", {k}={json.dumps(v)}" for k, v in options.items() if v is not None)
+    return f'read_csv("{{}}"{"".join(given)})'
+
+
 def measured(file: Path) -> tuple[list[str], int]:
     """Give the header and the number of rows, each of which has as many cells."""
     with file.open(newline="", encoding="utf-8-sig") as text:
@@ -89,7 +103,7 @@ def check_separator(file: Path, header: list[str]) -> None:
     """Refuse a file whose cells are not separated by commas."""
     for separator in ";", "\t", "|":
         if len(header) == 1 and separator in header[0]:
-            reader = f'read_csv("{{}}", sep={json.dumps(separator)})'
+            reader = csv_reader(file, "utf-8-sig")
             refuse(f"{file.name} has no commas: {rewrite(reader, file)}")
 
 

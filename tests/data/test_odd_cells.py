@@ -195,3 +195,27 @@ def test_other_columns_are_not_spoken_of(
 ) -> None:
     put(tmp_path, cells)
     assert said(capsys, tmp_path) == ""
+
+
+@pytest.mark.parametrize("header", ["zip,n", None], ids=["header", "none"])
+def test_zeros_before_a_number_are_not_lost_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str | None
+) -> None:
+    """B7: a zip code is text, and pandas reads a number."""
+    lines = [*filter(None, [header]), "10115,0", "00501,0.5", ",7"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    options: dict[str, Any] = {} if header else {"header": None}
+    name = "zip" if header else "0"
+    data.read(tmp_path, **options)
+    told = said(capsys, tmp_path, **options)
+    assert f"column '{name}' is a number, and 00501 is 501 in it" in told
+    assert not said(capsys, tmp_path, dtype={name: "str"}, **options)
+
+
+def test_an_index_is_named_beside_a_header_that_stands_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A5, B7."""
+    (tmp_path / "a.csv").write_text(",n\n0,1.5\n1,2.5\n,n\n2,3.5\n")
+    data.read(tmp_path)
+    assert "leave it out with index_col=0" in capsys.readouterr().out

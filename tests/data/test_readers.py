@@ -623,7 +623,7 @@ def test_the_header_again_amid_the_rows_is_no_row_and_makes_no_text(
         "c": ("str", ["a", "b", None]),
     }
     again = 3 - len(files)
-    sentence = f"{again} rows that are the header again are left out\n"
+    sentence = f"rows left out, because the header stands there again: {again}\n"
     assert capsys.readouterr().out == sentence
 
 

@@ -31,6 +31,7 @@ from runtime.data.readers import (
     COMPRESSED,
     format_by_content,
     is_empty,
+    leading_zeros,
     may_hide_missing,
     needs_threads,
     read_csv,
@@ -103,6 +104,8 @@ def read(
     if learned:
         kinds.refuse_others(frame[inferred], learned, folder.name)
     notes = [] if learned else _row_numbers([*frames.values()], typed=declared.typed)
+    if not learned and not declared.typed:
+        notes += _lost_zeros(files, frames, declared)
     notes += _odd_cells(frame, own, spelt)
     print(*notes, sep="\n", end="\n" if notes else "")
     missing = _missing(frame, own)
@@ -217,7 +220,7 @@ def _read_files(
 
 def _say_headers(frames: list[pd.DataFrame]) -> None:
     if n_rows := sum(frame.attrs.get("headers", 0) for frame in frames):
-        print(f"{n_rows} rows that are the header again are left out")
+        print(f"rows left out, because the header stands there again: {n_rows}")
 
 
 def _leave_out(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
@@ -313,13 +316,30 @@ def _odd_cells(
 
 def _row_numbers(frames: list[pd.DataFrame], *, typed: bool) -> list[str]:
     """Say which column without a name is the index that `to_csv` writes."""
+
+    def counts(values: "pd.Series[Any]") -> bool:
+        numbers = pd.to_numeric(values.dropna(), errors="coerce")
+        return numbers.is_unique and bool((numbers % 1 == 0).all())
+
     return [
         f"column {name!r} counts rows, as the index that to_csv() writes: leave it out "
         f"{f'by drop(columns={name!r})' if typed else 'with index_col=0'}, or write "
         "the file with to_csv(index=False)"
         for name in frames[0].columns[:1]
-        if name.startswith("Unnamed: ")
-        and all(f[name].dtype.kind == "i" and f[name].is_unique for f in frames)
+        if name.startswith("Unnamed: ") and all(counts(f[name]) for f in frames)
+    ]
+
+
+def _lost_zeros(
+    files: dict[str, Path], frames: dict[str, pd.DataFrame], declared: ColumnOptions
+) -> list[str]:
+    """Say which columns of the first file are numbers whose leading zeros are lost."""
+    name, file = next(iter(files.items()))
+    lost = leading_zeros(file, frames[name], declared)
+    return [
+        f"column {column!r} is a number, and {cell} is {float(cell):g} in it: if the "
+        f"zeros mean something, read it as text, dtype={{{column!r}: 'str'}}"
+        for column, cell in lost.items()
     ]
 
 

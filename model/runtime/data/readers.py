@@ -34,6 +34,7 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _BLOCK = 2**22  # bytes
 _LARGE = 2**23  # bytes of a file for which pandas uses all CPUs
 _HEAD = 2**10  # bytes that tell a format
+_FIRST = 1000  # rows whose numbers are looked at as they are spelt
 _EMPTY = 2**8  # bytes of a file that may hold nothing but its compression's own
 _SEPARATORS = (";", "\t", "|")
 _DIGITS = len(str(2**63))
@@ -84,6 +85,25 @@ def _parsed_csv(
         short = _may_be_short(file, frame, options)
         _refuse_ragged(file, options, None if short else 2)
     return frame
+
+
+def leading_zeros(
+    file: Path, frame: pd.DataFrame, options: ColumnOptions
+) -> dict[str, str]:
+    """Find numbers that lose zeros before them, as 00501 does, in a CSV file's head.
+
+    Returns: the first such cell of each column that was inferred to be numbers.
+    """
+    labels = map(str, frame)
+    names = [n for n in labels if frame[n].dtype.kind in "if" and not options.dtype(n)]
+    if not names or not file.is_file():
+        return {}
+    keywords = _keywords(file, options, names) | {"nrows": _FIRST, "skipfooter": 0}
+    with opened(file) if in_sequence(file) else nullcontext(file) as source:
+        head = pd.read_csv(source, **keywords)
+    head.columns = pd.Index([str(label) for label in head])
+    cells = {n: head[n][head[n].str.match(r"\s*0\d", na=False)] for n in names}
+    return {name: str(found.iloc[0]) for name, found in cells.items() if len(found)}
 
 
 def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
