@@ -324,6 +324,7 @@ def _texts(raw: Any, na_values: NaValues) -> Any:
 
 _AT_ONCE: dict[Any, Callable[..., Any]] = {
     cells.number: _floats,
+    cells.number_or_flag: _floats,
     cells.single: partial(_floats, below=cells.LARGEST_FLOAT32),
     cells.integer: _ints,
     cells.string: _texts,
