@@ -94,7 +94,7 @@ def test_a_fitted_estimator_knows_the_types_of_its_columns(kind: str) -> None:
         assert columns is not None
         assert {column.name: column.dtype for column in columns} == {
             "code": "str",
-            "n": "float64",
+            "n": "float64[bool]",
             "flag": "bool",
             "gap": "object[bool]",
             "text": "str",
@@ -114,7 +114,7 @@ def test_columns_given_by_a_selector_a_mask_or_places_are_known() -> None:
         )
         found = fitted_columns(columns.fit(frame))
         assert found is not None
-        assert [column.dtype for column in found] == ["str", "float64"]
+        assert [column.dtype for column in found] == ["str", "float64[bool]"]
 
 
 class Own(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
@@ -163,19 +163,22 @@ def served(*, unknown: str, numbers: Any) -> ServedModel:
     columns = make_column_transformer((encoder, ["code"]), (numbers, ["n"]))
     model = make_pipeline(columns, LinearRegression())
     fitted = model.fit(frame, [1.0, 2, 3, 4])
+    return ServedModel(own(fitted))
+
+
+def own(estimator: Any) -> Any:
+    """Give an owner's Predictor, as in script mode."""
 
     class Predictor:
-        """An owner's, as in script mode."""
-
         def __init__(self, model_dir: Path) -> None:
-            self.model = fitted
+            self.model = estimator
             del model_dir
 
         def predict(self, rows: Any) -> Any:
             """Ask scikit-learn."""
             return self.model.predict(rows)
 
-    return ServedModel(Predictor(Path()))
+    return Predictor(Path())
 
 
 def answers(model: ServedModel, body: Any, media_type: str = CSV) -> list[float]:
@@ -207,15 +210,25 @@ def test_a_row_has_one_answer_alone_and_in_company(unknown: str, numbers: str) -
     assert answers(model, [[None, 4]], JSON) == alone[3:]
 
 
+TOLD = {
+    "scaler": "expected a number, got 'X'",
+    "passthrough": "the model fails on the text 'X': expected a number",
+}
+
+
 @pytest.mark.parametrize("numbers", NUMBERS)
 @pytest.mark.parametrize("body", ["40,X", "40,1\n40,X"])
 def test_text_that_the_model_refuses_is_the_callers(numbers: str, body: str) -> None:
     """A2: 400, never 500, and the column is named."""
     model = served(unknown="ignore", numbers=NUMBERS[numbers])
-    with pytest.raises(BadInput, match="expected a number, got 'X'") as refused:
+    with pytest.raises(BadInput) as refused:
         answers(model, body)
-    (problem,) = refused.value.problems
-    assert (problem.row, problem.column) == (body.count("\n") + 1, "n")
+    message = str(refused.value)
+    assert message == (
+        "the model fails on the text in column n: expected numbers"
+        if numbers == "own"
+        else f"row {body.count('40')}, column 'n': {TOLD[numbers]}"
+    )
 
 
 def test_text_in_several_columns_that_the_model_refuses_is_the_callers() -> None:
@@ -228,15 +241,74 @@ def test_text_in_several_columns_that_the_model_refuses_is_the_callers() -> None
         def predict(self, rows: Any) -> Any:
             if any(rows[name].dtype != "float64" for name in rows):
                 message = "text!"
-                raise RuntimeError(message)
+                raise TypeError(message)
             return rows.sum(axis=1)
 
     model = ServedModel(Sum(Path()))
     assert answers(model, [{"a": 1, "b": 2}], JSON) == [3]
-    with pytest.raises(BadInput, match="expected numbers in a, b"):
+    with pytest.raises(BadInput, match="text in columns a, b: expected num"):
         answers(model, [{"a": "x", "b": "y"}], JSON)
-    with pytest.raises(BadInput, match="row 2, column 'b': the model takes no such te"):
+    with pytest.raises(BadInput, match="the model fails on the text in column b: exp"):
         answers(model, [{"a": 1, "b": 2}, {"a": 1, "b": "y"}], JSON)
+
+
+@pytest.mark.parametrize(
+    ("body", "row", "told"),
+    [
+        ("2024-01-31\nsoon\n", 2, "the model fails on the text 'soon': "),
+        ("2024-01-31\n\N{SNOWMAN}'\n", None, "the model fails on the text in column"),
+    ],
+    ids=["named", "not named"],
+)
+def test_no_other_row_is_blamed_for_a_text_that_fails(
+    body: str, row: int | None, told: str
+) -> None:
+    """A2: a date of row 1 is no fault."""
+
+    def year(frame: Any) -> Any:
+        days = frame[["when"]].iloc[:, 0]
+        if days.dtype != "float64" and (odd := days[days.str.len() < 10]).size:
+            message = f"no date {odd.iloc[0]!r}" if row else "no date"
+            raise ValueError(message)
+        return np.zeros((len(frame), 1))
+
+    rows = pd.DataFrame({"when": ["2024-01-31", "2024-02-29"]})
+    model = make_pipeline(FunctionTransformer(year), LinearRegression())
+    served = ServedModel(own(model.fit(rows, [0, 1])))
+    with pytest.raises(BadInput, match=told) as refused:
+        answers(served, f"when\n{body}")
+    assert refused.value.problems[0].row == row
+
+
+def test_what_is_no_fault_of_text_is_the_models() -> None:
+    """H-25: a service that is away is a 500, though the next call finds it."""
+    away = [ConnectionError("away from 'x'")]
+
+    class Asking:
+        def __init__(self, model_dir: Path) -> None:
+            del model_dir
+
+        def predict(self, rows: Any) -> Any:
+            if away:
+                raise away.pop()
+            return [0] * len(rows)
+
+    with pytest.raises(PredictionFailed):
+        answers(ServedModel(Asking(Path())), "x,1")
+
+
+@pytest.mark.parametrize("rows", [X[["n", "flag"]], X[["n", "flag"]].to_numpy()])
+def test_flags_are_one_and_zero_to_a_model_that_takes_numbers(rows: Any) -> None:
+    """A3: pd.get_dummies makes true and false."""
+    fitted = RandomForestClassifier(5, random_state=0).fit(rows, X["flag"])
+    model = ServedModel(own(fitted))
+    for cells in (["True", "False"], ["true", "FALSE"], ["1", "0"]):
+        body = "".join(f"1,{cell}\n" for cell in cells)
+        found = answer_of(model, body.encode(), CSV, JSON)[0]
+        assert json.loads(found)["predictions"] == [True, False]
+    sent = json.dumps([[1, True], [1, False], [1, "true"], [1, 0.0]]).encode()
+    found = answer_of(model, sent, JSON, JSON)[0]
+    assert json.loads(found)["predictions"] == [True, False, True, False]
 
 
 def test_what_an_encoder_refuses_its_column_refuses() -> None:

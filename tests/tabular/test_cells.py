@@ -285,7 +285,9 @@ def test_a_date_is_what_iso_8601_writes(cell: Any, value: datetime) -> None:
 
 @pytest.mark.parametrize("read", [cells.moment, cells.zoned])
 @pytest.mark.parametrize(
-    "cell", ["31.1.2026", "soon", 20260131.5, 1, True, ["2026-01-31"], ABSENT], ids=repr
+    "cell",
+    ["31.1.2026", "soon", "1701010112345", 20260131.5, 1, True, ["2026-01-31"], ABSENT],
+    ids=repr,
 )
 def test_nothing_else_is_a_date(cell: Any, read: Any) -> None:
     with pytest.raises(ValueError, match="expected a date as 2026-01-31"):

@@ -198,21 +198,55 @@ def test_a_number_that_is_not_whole_keeps_its_spelling() -> None:
         assert read(schema, *sent) == "1.5"
 
 
+@pytest.mark.parametrize("dtype", ["str", "category"])
 @pytest.mark.parametrize(
-    "values",
-    [["01", "02", "10"], ["1.50", "2.00"], [f"{n:05}" for n in range(200)]],
-    ids=lambda given: str(given)[:30],
+    ("values", "number"),
+    [
+        (["01", "02", "10", "X"], 1),
+        (["00501", "10001"], 501),
+        (["1", "2.0", "X"], 2),
+        (["1.50", "2.00"], 1.5),
+        (["1e3", "X"], 1000),
+        ([" 7", "X"], 7),
+    ],
+    ids=str,
 )
-def test_a_number_is_refused_where_texts_spell_numbers_otherwise(
-    values: list[str],
+def test_a_number_is_the_category_of_its_value(
+    values: list[str], number: float, dtype: str
 ) -> None:
-    """A3c: for it would be a category that `fit` has not seen."""
-    schema = learned(values, "str")
-    for sent in (in_json(1), in_json(1.5), in_npy(2.0), in_parquet(2)):
-        with pytest.raises(BadInput, match="row 1, column 'a': expected text in quot"):
-            read(schema, *sent)
-    assert read(schema, *in_csv("77")) == "77"
-    assert read(schema, *in_json(values[0])) == values[0]
+    """A3: what finds no category because of its spelling alone is matched."""
+    (seen,) = (v for v in values if v != "X" and float(v) == number)
+    schema = learned(values, dtype)
+    for sent in (in_csv, in_json, in_npy, in_parquet):
+        assert read(schema, *sent(number)) == seen
+    for text in (seen, f"{number:.3f}", f"0{number}", str(number)):
+        assert read(schema, *in_csv(text)) == read(schema, *in_json(text)) == seen
+
+
+@pytest.mark.parametrize("sent", [in_csv("1.000"), in_json(1.5), in_json("1.5")])
+def test_a_number_that_is_several_categories_is_refused(
+    sent: tuple[bytes, str],
+) -> None:
+    """A3: never silently unseen."""
+    schema = learned(["01", "1.0", "1.50", "01.5"], "str")
+    with pytest.raises(BadInput, match=r"^row 1, column 'a': expected 01\S* or 1\."):
+        read(schema, *sent)
+    assert read(schema, *in_csv("01")) == "01"
+
+
+def test_a_number_of_no_category_is_one_that_fit_has_not_seen() -> None:
+    schema = learned(["01", "02", "10"], "str")
+    for sent in (in_csv("77"), in_json(77), in_json("77")):
+        assert read(schema, *sent) == "77"
+    long = ["0" * 3 + "9" * 20, "1"]  # which as floats would be one value
+    assert read(learned(long, "str"), *in_csv("1" + "0" * 20)) == "1" + "0" * 20
+
+
+def test_a_number_is_spelt_plainly_where_categories_are_too_many_to_be_known() -> None:
+    """A3: one zip code with a leading zero makes no other one a 400."""
+    schema = learned([f"{n:05}" for n in range(9900, 10100)], "str")
+    for sent in (in_csv("10001"), in_json(10001), in_json("10001"), in_npy(10001)):
+        assert read(schema, *sent) == "10001"
 
 
 def test_a_number_that_is_a_category_in_a_column_of_other_spellings_is_that() -> None:
@@ -258,6 +292,26 @@ def test_seconds_that_fit_did_not_have_are_kept() -> None:
     for sent in ("2026-01-31T00:00:01", "2026-01-31T00:00:01.5"):
         assert read(schema, *in_csv(sent)) == pd.Timestamp(sent)
     assert read(schema, *in_csv("")) is pd.NaT
+
+
+def test_a_fraction_of_a_second_is_kept_in_a_column_of_arrows_seconds() -> None:
+    dates = pd.Series(pd.to_datetime(["2026-01-01"]))
+    schema = learned(dates.astype("timestamp[s][pyarrow]"))
+    for sent in ("2026-01-31T00:00:01", "2026-01-31T00:00:01.5"):
+        assert read(schema, *in_csv(sent)) == pd.Timestamp(sent)
+
+
+@pytest.mark.parametrize("text", ["", "NA"])
+@pytest.mark.parametrize("dtype", ["str", "object", "category"])
+def test_text_that_fit_saw_is_no_missing_cell(dtype: str, text: str) -> None:
+    """A3: of `fillna("")` too."""
+    schema = learned(["a", text, "b"], dtype)
+    for sent in (in_csv(text), in_json(text), in_parquet(text)):
+        assert read(schema, *sent) == text
+    for sent in (in_json(None), in_csv("null")):
+        if dtype != "category":
+            assert pd.isna(read(schema, *sent))
+    assert pd.isna(read(learned(["a", text, None], dtype), *in_csv(text)))
 
 
 @pytest.mark.parametrize("value", [10**400, 10**30, 1e300, -0.0])

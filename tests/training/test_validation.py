@@ -284,3 +284,17 @@ def test_the_rows_to_compare_have_the_ends_of_each_column() -> None:
     some = _sample(rows)
     assert len(some) <= SAMPLE + 2
     assert {some["n"].min(), some["n"].max()} == {1.0, 9999.0}
+
+
+def test_a_text_with_a_lone_carriage_return_costs_no_job(
+    tmp_path: Path, program: Path
+) -> None:
+    """T-39: the rows arrive as they are."""
+    rows = pd.DataFrame({"n": [1, 2], "text": ["a\rb", "c"]})
+    description = {"columns": Schema.learn(rows).to_json(), "classes": None}
+    artifact.save(tmp_path / "model", 2, description)
+    text = PREDICTOR.replace("self.model.predict(rows)", "rows['text'].str.len()")
+    (program / "predictor.py").write_text(text.replace(", fast=True", ""))
+    assert validate(tmp_path / "model", rows, answers=[3, 1]) == ""
+    described = artifact.describe(tmp_path / "model") or {}
+    assert artifact.PREDICTOR_NOTE not in described

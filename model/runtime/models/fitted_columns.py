@@ -16,7 +16,7 @@ from runtime.tabular.columns import Column, spelling_of_numbers
 from runtime.tabular.rows import Rows
 
 _ANY = Column("", "any")
-_NUMBER = Column("", "float64")
+_NUMBER = Column("", "float64[bool]")  # to scikit-learn true is 1
 _TEXT = Column("", "str")
 _KINDS = {"i": "int64", "u": "int64", "f": "float64", "b": "bool"}
 _WITHIN = ("_estimator", "best_estimator_", "estimator_", "regressor_")  # one, fitted
@@ -142,34 +142,35 @@ def _of_tags(part: Any) -> Column:
 
 
 def refuse_text(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> None:
-    """Raise BadInput where a model that failed fails for text, and takes numbers.
+    """Raise BadInput where a model that failed for text takes numbers in its place.
 
-    That is asked of columns of unknown type alone, with a number for each text.
+    That is asked of columns of unknown type alone, and of the errors that text gives;
+    a row is named if its text is in the error, between quotes.
     """
-    texts = {
-        column.name: [
-            (row, v) for row, v in enumerate(rows[column.name]) if isinstance(v, str)
-        ]
-        for column in rows.schema.columns
-        if column.is_unknown
-    }
-    texts = {name: found for name, found in texts.items() if found}
-    if not texts:
+    if not isinstance(exc, ValueError | TypeError):
         return
+    unknown = [column.name for column in rows.schema.columns if column.is_unknown]
+    cells = {
+        name: {n: v for n, v in enumerate(rows[name], 1) if isinstance(v, str)}
+        for name in unknown
+    }
+    texts = {name: found for name, found in cells.items() if found}
     numbers = [
         [0.0 if isinstance(v, str) else v for v in values] if name in texts else values
         for name, values in rows.items()
     ]
     try:
-        predict(Rows(rows.schema, numbers))
+        if not texts or predict(Rows(rows.schema, numbers)) is None:
+            return
     except Exception:  # noqa: BLE001 -- the owner's: something else is wrong too
         return
-    named = [(n, r, t) for n, found in texts.items() for r, t in found]
-    told = [found for found in named if repr(found[2]) in str(exc)]
-    if len(texts) > 1 and not told:
-        names = ", ".join(map(str, texts))
-        message = f"the model takes no such text: expected numbers in {names}"
-        raise BadInput(message) from exc
-    name, row, text = (told or named)[0]
-    message = f"the model takes no such text: expected a number, got {text[:50]!r}"
-    raise BadInput(message, row + 1, name) from exc
+    for name, found in texts.items():
+        for row, text in found.items():
+            if f"'{text}'" in str(exc) or f'"{text}"' in str(exc):
+                what = f"the text {text[:50]!r}: expected a number"
+                message = f"the model fails on {what}"
+                raise BadInput(message, row, name) from exc
+    column = "column" if len(texts) == 1 else "columns"
+    names = ", ".join(map(str, texts))
+    message = f"the model fails on the text in {column} {names}: expected numbers"
+    raise BadInput(message) from exc

@@ -29,6 +29,7 @@ _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)  # what 64 bits may hold
 _DATE = re.compile(r"\s*\d{4}-(\d\d-\d\d|W\d\d)|\s*\d{8}\s*$|\s*\d{8}T", re.ASCII)
 _FINER = re.compile(r"[.,]\d{6}\d*[1-9]")  # than the microseconds of a datetime
 _NANOSECONDS = (1678, 2261)  # whole years that 64 bits hold in such units
+_FLAGS = ("true", "false")
 _SHOWN = 50  # characters of a cell in a message
 
 NaValues = AbstractSet[str]  # the texts that stand for a missing cell of a column
@@ -86,9 +87,15 @@ def boolean(cell: Any, na_values: NaValues = NA_VALUES) -> bool | None:
     if is_missing(cell, na_values):
         return None
     spelt = str(cell).lower()
-    if spelt not in ("true", "false"):
+    if spelt not in _FLAGS:
         raise ValueError(expected("true or false", cell))
     return spelt == "true"
+
+
+def number_or_flag(cell: Any, na_values: NaValues = NA_VALUES) -> float | int:
+    """Read a number; true and false, in any letter case, are 1 and 0."""
+    spelt = str(cell).lower() if isinstance(cell, str | bool) else ""
+    return float(spelt == "true") if spelt in _FLAGS else number(cell, na_values)
 
 
 def string(cell: Any, na_values: NaValues = NA_VALUES) -> str | float:
@@ -193,11 +200,14 @@ def reader(dtype: str) -> Callable[[Any, NaValues], Any] | None:
     """Give what reads one cell of a pandas dtype; None where there is no such thing.
 
     `category[int64]` are categories that are numbers, `object[bool]` true and false
-    among missing cells; `category` and `object` alone are text.
+    among missing cells, `float64[bool]` numbers that true and false may spell too;
+    `category` and `object` alone are text.
     """
     outer, _, inner = dtype.lower().partition("[")
     if outer in ("category", "object") and inner:
         return reader(inner.removesuffix("]"))
+    if dtype == "float64[bool]":
+        return number_or_flag
     if outer == "float32" or dtype.lower() == "float[pyarrow]":
         return single
     kind = outer.rstrip("0123456789")

@@ -8,6 +8,7 @@ cell by cell, which also finds the sentence for what is wrong.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from functools import cache, cached_property, partial
 from math import inf, isnan, nan
 from types import NoneType
@@ -27,7 +28,11 @@ PLAIN, POINT_ZERO, OWN = "1", "1.0", "own"
 _NUMBER = re.compile(
     r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE
 )
-_OTHER_SPELLINGS = {PLAIN: r"(-?(?:0|[1-9]\d*))\.0+", POINT_ZERO: r"(-?(?:0|[1-9]\d*))"}
+_OTHER_SPELLINGS = {
+    PLAIN: r"-?(?:0|[1-9]\d*)\.0+",
+    POINT_ZERO: r"-?(?:0|[1-9]\d*)",
+    OWN: f"(?i:{_NUMBER.pattern})",
+}
 _WHOLE = re.compile(r"-?[1-9]\d*|0", re.ASCII)
 _FLAG = r"(?i:true|false)"
 _EXACT = 2.0**53  # below it a float64 holds each integer
@@ -135,28 +140,45 @@ class Column:
         JSON's 1 and 1.0 are one number, and true and "True" are one value: an encoder
         would take what is spelt otherwise for a category that `fit` has not seen.
         """
-        if isinstance(cell, str):
-            if not self._is_respelt(cell):
-                return cell
-            flag = self._flags.get(cell.lower())
-            return flag or cell.partition(".")[0] + self.numbers[1:]
-        if isinstance(cell, bool):
-            return self._flags.get(str(cell).lower(), cell)  # which no text is
-        if not isinstance(cell, int | float):
+        if isinstance(cell, str) and not self._is_respelt(cell):
             return cell
+        if isinstance(cell, str | bool):
+            flag = self._flags.get(str(cell).lower())
+            if flag or isinstance(cell, bool):
+                return flag or cell  # which no text is
+        if not isinstance(cell, str | int | float):
+            return cell
+        if self.numbers == OWN:
+            return self._of_value(cell)
+        if isinstance(cell, str):
+            return cell.partition(".")[0] + self.numbers[1:]
         point_zero = self.numbers == POINT_ZERO and abs(cell) < _EXACT
-        text = repr(float(cell)) if point_zero else cells.digits(cell)
-        if self.numbers == OWN and text not in self._known:
-            what = "text in quotes, as numbers are spelt in ways of their own here"
+        return repr(float(cell)) if point_zero else cells.digits(cell)
+
+    def _of_value(self, cell: str | float) -> str:
+        """Give the one category that is this number, else its plain spelling."""
+        text = cell if isinstance(cell, str) else cells.digits(cell)
+        same = [text] if text in self._known else self._by_value.get(_exact(text), [])
+        if len(same) > 1:
+            what = f"{' or '.join(same)}, which are categories of one value"
             raise ValueError(cells.expected(what, cell))
-        return text
+        return same[0] if same else text
 
     def _is_respelt(self, text: Any) -> bool:
         """Say whether text may be another spelling of what `fit` saw."""
         other = self._other_spelling
-        if other is None or not isinstance(text, str) or not other.fullmatch(text):
+        if other is None or not isinstance(text, str) or text in self._known:
             return False
-        return text not in self._known
+        return other.fullmatch(text) is not None
+
+    @cached_property
+    def _by_value(self) -> dict[Decimal | None, list[str]]:
+        """The categories that are numbers, by their value."""
+        found: dict[Decimal | None, list[str]] = {}
+        for text in self.categories:
+            if _NUMBER.fullmatch(text) and (value := _exact(text)) is not None:
+                found.setdefault(value, []).append(text)
+        return found
 
     @cached_property
     def _flags(self) -> dict[str, str]:
@@ -173,7 +195,9 @@ class Column:
     @cached_property
     def _other_spelling(self) -> re.Pattern[str] | None:
         """What texts look like that may have to be respelt; None of most columns."""
-        others = [_OTHER_SPELLINGS.get(self.numbers, "")] + [_FLAG] * bool(self._flags)
+        others = [_FLAG] * bool(self._flags)
+        if self.numbers != OWN or self.categories:
+            others.append(_OTHER_SPELLINGS.get(self.numbers, ""))
         found = "|".join(filter(None, others))
         return re.compile(found, re.ASCII) if found and self.is_text else None
 
@@ -210,6 +234,14 @@ class Column:
     @cached_property
     def _read_one(self) -> Any:
         return cells.reader(self.dtype)  # there is one: `learn` and `from_json` look
+
+
+def _exact(text: str) -> Decimal | None:
+    """Give the value of a number, which no float may hold; None of too large ones."""
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return None
 
 
 def spelling_of_numbers(texts: Iterable[str]) -> str:
@@ -292,6 +324,7 @@ def _texts(raw: Any, na_values: NaValues) -> Any:
 
 _AT_ONCE: dict[Any, Callable[..., Any]] = {
     cells.number: _floats,
+    cells.number_or_flag: _floats,
     cells.single: partial(_floats, below=cells.LARGEST_FLOAT32),
     cells.integer: _ints,
     cells.string: _texts,

@@ -43,7 +43,9 @@ def learn(
     )
 
 
-def _na_values(column, values, own):
+def _na_values(
+    column: Column, values: "pd.Series[Any]", own: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
     """Leave out what X has as text: where `fit` saw "", an empty cell is "" too."""
     if not column.is_text or values.isna().any():
         return own
@@ -224,13 +226,9 @@ def _known(values: Any) -> list[Any]:
     return [value for value in values if value == value]  # noqa: PLR0124
 
 
-def _as_they_are(values: list[Any]) -> Any:
+def _as_they_are(values: Any) -> Any:
     """Make numbers, text, or true and false of a column, or objects if they meet."""
-    values = (
-        listed(values)
-        if isinstance(values, np.ndarray)
-        else [_plain(v) for v in values]
-    )
+    values = [_plain(value) for value in listed(values)]
     kinds = {type(value) for value in values if value == value}  # noqa: PLR0124
     if kinds <= {int, float}:
         return np.array(values, dtype="float64")
@@ -260,11 +258,11 @@ def _of_arrow(values: Any, dtype: str) -> Any:
 
     if dtype.startswith("timestamp"):
         zone = ", UTC" if "," in dtype else ""
-        found = _dates(values, f"datetime64[us{zone}]")
+        dates = _dates(values, f"datetime64[us{zone}]")
         try:
-            return found.astype(dtype)
+            return dates.astype(dtype)
         except pa.ArrowException:  # a fraction, where `fit` had whole seconds
-            return found.astype(f"timestamp[us{', tz=UTC' if zone else ''}][pyarrow]")
+            return dates.astype(f"timestamp[us{', tz=UTC' if zone else ''}][pyarrow]")
     kind = pa.string() if dtype.startswith("string") else None
     own: Any = pd.ArrowDtype(kind) if kind else pd.api.types.pandas_dtype(dtype)
     found: Any = [None if v is None or v != v else v for v in values]  # noqa: PLR0124

@@ -5,6 +5,7 @@ that has fitted it (T-39, X-31). The same process then makes model.onnx, if it c
 costs neither the model nor the job, whatever becomes of it.
 """
 
+import csv
 import json
 import os
 import signal
@@ -82,14 +83,17 @@ def _write_rows(
     (folder / "rows.csv").touch()
     if rows is None:
         return
-    rows.head(SINGLE_ROWS).to_csv(
-        folder / "rows.csv", header=False, index=False, quoting=2
-    )
+    _to_csv(rows.head(SINGLE_ROWS), folder / "rows.csv")
     if answers is not None:
-        rows.to_csv(folder / "all.csv", header=False, index=False, quoting=2)
+        _to_csv(rows, folder / "all.csv")
         expected = {"rows": rows.index.tolist(), "answers": answers}
         text = json.dumps(expected, default=str)
         (folder / "expected.json").write_text(text)
+
+
+def _to_csv(rows: "pd.DataFrame", file: Path) -> None:
+    # Without quotes a lone carriage return in a text would end its row.
+    rows.to_csv(file, header=False, index=False, quoting=csv.QUOTE_NONNUMERIC)
 
 
 def _ask(
