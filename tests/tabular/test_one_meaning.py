@@ -217,7 +217,7 @@ def test_a_number_is_the_category_of_its_value(
     """A3: what finds no category because of its spelling alone is matched."""
     (seen,) = (v for v in values if v != "X" and float(v) == number)
     schema = learned(values, dtype)
-    for sent in (in_csv, in_json, in_npy, in_parquet):
+    for sent in (in_json, in_npy, in_parquet):
         assert read(schema, *sent(number)) == seen
     for text in (seen, f"{number:.3f}", f"0{number}", str(number)):
         assert read(schema, *in_csv(text)) == read(schema, *in_json(text)) == seen
