@@ -11,6 +11,7 @@ from runtime.errors import ClientError
 
 NUMBERS = [str(n) for n in range(20)]
 CODES = [*NUMBERS, "X"]
+UNUSED = "or, if train does not use it, read it with dtype={'a': 'str'} in both"
 FLAGS = ["True", "False"] * 10
 
 
@@ -61,7 +62,7 @@ def test_odd_cells_where_numbers_were_learned_are_refused_with_the_cure(
         measured(tmp_path, NUMBERS, [*NUMBERS, *odd])
     assert str(refusal.value) == (
         "channel 'validation': column 'a' is text, but numbers in the channel "
-        f"'training', as {told}"
+        f"'training', as {told}; {UNUSED}"
     )
 
 
@@ -127,5 +128,17 @@ def test_cells_that_have_types_are_not_read_otherwise(tmp_path: Path) -> None:
         data.read(tmp_path / "test", learned)
     assert str(refusal.value) == (
         "channel 'test': column 'a' is numbers, but text in the channel 'training': "
-        "write it alike in both"
+        f"write it alike in both; {UNUSED}"
     )
+
+
+@pytest.mark.parametrize(("training", "cells"), [(NUMBERS, ["?"]), (FLAGS, NUMBERS)])
+def test_a_column_that_train_does_not_use_is_read_as_text_in_both(
+    tmp_path: Path, training: list[str], cells: list[str]
+) -> None:
+    """C12: the cure is one."""
+    as_text: dict[str, Any] = {"dtype": {"a": "str"}}
+    rows = data.read(put(tmp_path / "training", training), **as_text)
+    learned = data.learn(rows, "training")
+    values = data.read(put(tmp_path / "validation", cells), learned, **as_text)["a"]
+    assert values.tolist() == cells

@@ -114,6 +114,47 @@ def test_an_odd_cell_among_dates_is_named(
     )
 
 
+@pytest.mark.parametrize(
+    ("odd", "cure", "options"),
+    [
+        (["soon"], 'na_values=["soon"]', {"na_values": ["soon"]}),
+        (["31.1.2024", "?"], 'na_values=["31.1.2024", "?"]', {}),
+        (["2024-01-31 10:00"], 'date_format="ISO8601"', {"date_format": "ISO8601"}),
+    ],
+    ids=str,
+)
+def test_the_cell_for_which_dates_are_not_read_is_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    odd: list[str],
+    cure: str,
+    options: dict[str, Any],
+) -> None:
+    """B7: `parse_dates` is given, and is no advice."""
+    put(tmp_path, ["2024-01-31", "", *odd, "2024-02-29"])
+    told = said(capsys, tmp_path, parse_dates=["a"])
+    assert told.startswith(
+        f"column 'a' is text, though parse_dates names it, as {odd[0]!r} is no date "
+        "like the others: "
+    )
+    assert f"read it with {cure}" in told
+    assert told.count("parse_dates") == told.count("\n") == 1
+    if options:
+        rows = data.read(tmp_path, parse_dates=["a"], **options)
+        assert rows["a"].dtype.kind == "M"
+
+
+def test_dates_of_several_time_zones_are_made_of_one_by_the_line_that_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """B7."""
+    put(tmp_path, ["2024-01-31T10:00+01:00", "2024-07-31T10:00+02:00"])
+    line = said(capsys, tmp_path, parse_dates=["a"]).partition("write in train, ")[2]
+    rows = data.read(tmp_path, parse_dates=["a"])
+    exec(line, {"rows": rows, "pd": pd})
+    assert rows["a"].dt.hour.tolist() == [9, 8]
+
+
 def test_what_is_said_of_columns_goes_along_with_the_rows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,6 +121,33 @@ def test_y_may_be_any_array(values: list[Any]) -> None:
         assert infer_task(y) == "classification"
 
 
+@pytest.mark.parametrize("task", ["Regression", "classify", "", None])
+def test_a_task_that_there_is_not_is_refused_with_those_that_there_are(
+    task: Any,
+) -> None:
+    """B8."""
+    with pytest.raises(ClientError) as refusal:
+        infer_task([0, 1], task)
+    assert str(refusal.value) == (
+        f"there is no task {task!r}: say auto, classification or regression"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "told"),
+    [("category", "is of categories"), ("object", "has 3 different whole numbers")],
+)
+def test_integers_are_no_text_whatever_holds_them(
+    capsys: pytest.CaptureFixture[str], dtype: str, told: str
+) -> None:
+    """B8."""
+    y = pd.Series([1, 2, 3], name="y", dtype=dtype)
+    assert infer_task(y) == infer_task(y, "classification") == "classification"
+    assert infer_task(y, "regression") == "regression"
+    lines = capsys.readouterr().out.splitlines()
+    assert all(f"the target 'y' {told}" in line for line in lines)
+
+
 def test_rows_that_are_left_out_are_counted_by_channel(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

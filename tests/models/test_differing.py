@@ -7,11 +7,59 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from runtime.errors import BadInput
 from runtime.models.served import ServedModel
-from runtime.models.validate import differing
+from runtime.models.validate import check, differing
 from runtime.tabular.schema import Schema
 
 ROWS = b"1\n2\n3\n"
+
+
+class Doubling:
+    """A model that doubles a number, whatever the category."""
+
+    schema = Schema.learn(
+        pd.DataFrame({"n": [1, 2], "kind": pd.Categorical(["a", "b"])})
+    )
+
+    def __init__(self, model_dir: Path) -> None:
+        self.model_dir = model_dir
+
+    def predict(self, rows: Any) -> Any:
+        """Double the number."""
+        return rows["n"] * 2
+
+
+def test_a_held_out_row_that_no_request_could_send_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A4: the others judge, and the log says which value it is."""
+    model = ServedModel(Doubling(tmp_path))
+    body = b"1,a\n2,new\n3,b\n"
+    assert check(model, body)[0] == ["1", "a"]
+    (message,) = caplog.messages
+    assert message == (
+        "held-out rows are left out of the check, as a request with them would be a "
+        "400: column 'kind': expected one of a, b, got 'new'"
+    )
+    (tmp_path / "all.csv").write_bytes(body)
+    content = {"rows": [7, 8, 9], "answers": [2, 0, 7]}
+    (tmp_path / "expected.json").write_text(json.dumps(content))
+    assert "6 in the place of 7 in row 9" in differing(model, tmp_path)
+    (tmp_path / "all.csv").write_bytes(b"2,newer\n" * 3)
+    assert differing(model, tmp_path) == ""
+    assert check(model, b"2,newer\n")[0] is None
+    with pytest.raises(BadInput):
+        check(model, b"2,a,a\n")
+
+
+def test_rows_are_compared_as_a_request_without_types_is_read(tmp_path: Path) -> None:
+    """A2: where nothing is known of a column, a cell that spells a number is one."""
+    (tmp_path / "all.csv").write_bytes(b"1,a\n2,b\n")
+    content = {"rows": [0, 1], "answers": [2, 4]}
+    (tmp_path / "expected.json").write_text(json.dumps(content))
+    kind = type("Untyped", (Doubling,), {"schema": Schema.of_names(["n", "kind"])})
+    assert differing(ServedModel(kind(tmp_path)), tmp_path) == ""
 
 
 class Answering:
@@ -55,7 +103,7 @@ def test_other_labels_than_those_of_the_estimator_are_counted(tmp_path: Path) ->
     ("answers", "expected", "classes", "n_apart"),
     [
         ([1, 0, 1], [1, 1, 1], [0, 1], 1),
-        ([1.0, 0.0, 1.0], [1, 1, 1], [0, 1], 1),
+        ([1.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0], 1),
         ([True, False, True], [True] * 3, [False, True], 1),
         (["yes", "unsure", "no"], ["yes", "yes", "no"], ["no", "yes"], 1),
         ([1.0, 2.0, 3.5], [1.0, 2.0, 3.0], None, 1),
@@ -64,7 +112,7 @@ def test_other_labels_than_those_of_the_estimator_are_counted(tmp_path: Path) ->
     ],
     ids=[
         "whole numbers",
-        "their floats",
+        "labels that are floats",
         "true and false",
         "a label of the owner's own",
         "numbers",
@@ -85,6 +133,7 @@ def test_labels_are_held_against_labels_and_numbers_against_numbers(
         (["no", "yes", "no"], ["no", "yes", "no"], ["no", "yes"]),
         ([1.0000001, 2.0, float("nan")], [1.0, 2.0, float("nan")], None),
         ([0.1, 0.9, 0.2], [0, 1, 1], [0, 1]),
+        ([1.0, 0.0, 1.0], [0, 1, 2], [0, 1, 2]),
         ([[0.1, 0.9]] * 3, [0, 1, 1], [0, 1]),
         (["n", "y", "n"], ["no", "no", "no"], ["no", "yes"]),
         (["low", "high", "low"], [1.0, 2.0, 3.0], None),
@@ -95,6 +144,7 @@ def test_labels_are_held_against_labels_and_numbers_against_numbers(
         "labels",
         "numbers",
         "probabilities",
+        "probabilities that are sure",
         "shares",
         "other words",
         "words for numbers",

@@ -185,6 +185,17 @@ def test_a_method_that_cannot_be_called_is_a_sentence_at_load(
     assert "\n" not in str(failed.value)
 
 
+def test_an_attribute_that_is_gone_is_a_sentence_at_load(tmp_path: Path) -> None:
+    """D16: or `predict` would get a DataFrame, and fail for each request."""
+    kind = predicting("frame = False\n    def predict(self, rows):")
+    with pytest.raises(ModelError) as failed:
+        ServedModel.load(tmp_path, kind)
+    assert str(failed.value) == (
+        "`frame = False` is gone: write `def predict(self, rows: Rows)`"
+    )
+    Owner(predicting("frame = ()\n    def predict(self, rows):")(Path()))
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -217,7 +217,7 @@ def test_a_number_is_the_category_of_its_value(
     """A3: what finds no category because of its spelling alone is matched."""
     (seen,) = (v for v in values if v != "X" and float(v) == number)
     schema = learned(values, dtype)
-    for sent in (in_csv, in_json, in_npy, in_parquet):
+    for sent in (in_json, in_npy, in_parquet):
         assert read(schema, *sent(number)) == seen
     for text in (seen, f"{number:.3f}", f"0{number}", str(number)):
         assert read(schema, *in_csv(text)) == read(schema, *in_json(text)) == seen
@@ -320,7 +320,20 @@ def test_any_number_has_a_text(value: float) -> None:
         assert isinstance(read(learned(values, "str"), *in_json(value)), str)
 
 
+FINE = pd.to_datetime([1700000000123456789, 0])
 REFUSED: dict[str, tuple[Any, str]] = {
+    "nanoseconds": (FINE, "dt.floor('us')"),
+    "nanoseconds of a time zone": (FINE.tz_localize("UTC"), "dt.floor('us')"),
+    "nanoseconds of Arrow": (
+        pd.Series([FINE[0], None]).astype("timestamp[ns][pyarrow]"),
+        "dt.floor('us')",
+    ),
+    "infinite": ([1.0, -np.inf], "X.replace([np.inf, -np.inf], np.nan)"),
+    "infinite float32": (np.array([1, np.inf], "float32"), "np.inf, -np.inf], np.nan)"),
+    "infinite of Arrow": (
+        pd.Series([1, np.inf], dtype="double[pyarrow]"),
+        "np.inf, -np.inf], np.nan)",
+    ),
     "durations": (pd.to_timedelta([1, 2], unit="s"), "dt.total_seconds()"),
     "periods": (pd.period_range("2026", periods=2, freq="D"), "dt.to_timestamp()"),
     "sparse": (pd.arrays.SparseArray([0.0, 1.0]), "sparse.to_dense()"),
@@ -356,7 +369,7 @@ def test_what_no_request_can_spell_is_refused_with_its_cure(kind: str) -> None:
     assert message.startswith("column 'a' ")
     assert cure in message
     line = message.partition("before fit, ")[2]
-    names = {"X": X, "pd": pd}
+    names = {"X": X, "pd": pd, "np": np}
     exec(line, names)
     check(names["X"])
 

@@ -311,7 +311,8 @@ def _odd_cells(
 ) -> list[str]:
     """Say which columns are text, and hold numbers or dates."""
     texts = (n for n in spelt if own[n].dtype is None and frame[n].dtype == "str")
-    return [*filter(None, (odd_cells.advice(frame[name]) for name in texts))]
+    said = (odd_cells.advice(frame[name], own[name].dates) for name in texts)
+    return [*filter(None, said)]
 
 
 def _row_numbers(frames: list[pd.DataFrame], *, typed: bool) -> list[str]:

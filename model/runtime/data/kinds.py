@@ -38,7 +38,8 @@ def refuse_others(rows: pd.DataFrame, learned: Learned, channel: str) -> None:
             why = f", as {of_numbers(rows[name])}"
         message = (
             f"channel {channel!r}: column {name!r} is {kind}, but {expected} in the "
-            f"channel {learned.channel!r}{why}"
+            f"channel {learned.channel!r}{why}; or, if train does not use it, read it "
+            f"with dtype={{{name!r}: 'str'}} in both"
         )
         raise ClientError(message)
 

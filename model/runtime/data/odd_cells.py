@@ -6,13 +6,14 @@ number as if it was a word. Only the owner knows what the odd cell means.
 
 import json
 import re
+import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
+
+import pandas as pd
 
 from runtime.tabular.cells import is_number
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _FEW = 5  # texts that stand for a missing value
 _NEARLY_ALL = 0.9
@@ -32,11 +33,14 @@ _DATES = tuple(name for name in _SPELLINGS if name.startswith("%"))
 Counts = dict[str, int]  # of cells, by their text
 
 
-def advice(text: "pd.Series[Any]") -> str:
+def advice(text: "pd.Series[Any]", dates: dict[str, Any] | None = None) -> str:
     """Say that nearly all cells of a column of text are numbers, or dates.
 
-    Returns: a sentence with the first of the cells and the options that cure it, or "".
+    `dates` is how they were to be read as such, where they were to be. Returns: a
+    sentence with the first of the cells and the options that cure it, or "".
     """
+    if dates is not None:
+        return _of_unread_dates(text.dropna(), dates)
     found = _by_spelling(text, _FEW)
     n_cells, n_dates = _total(found), _total(found, _DATES)
     usual = _DATES if n_dates > _total(found, _NUMBERS) else _NUMBERS
@@ -88,6 +92,25 @@ def _of_dates(text: "pd.Series[Any]", found: dict[str, Counts]) -> str:
         "to learn from them make numbers of them, in a transformer beside train or, "
         f"with {option}, as rows[{text.name!r}].dt.year"
     )
+
+
+def _of_unread_dates(text: "pd.Series[Any]", dates: dict[str, Any]) -> str:
+    """Say which cell has made text of a column that `parse_dates` names."""
+    start = f"column {text.name!r} is text, though parse_dates names it, as "
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is no form, which we say
+        read: Any = partial(pd.to_datetime, text, errors="coerce", utc=True)
+        odd = text[read(**dates).isna()].unique().tolist()
+        is_iso = read(format="ISO8601").notna().all()
+    if not odd:
+        line = f"rows[{text.name!r}] = pd.to_datetime(rows[{text.name!r}], utc=True)"
+        return f"{start}its dates have several time zones: write in train, {line}"
+    form = f"of the form {dates['format']}" if dates["format"] else "like the others"
+    cure = 'read it with date_format="ISO8601"' if is_iso else "write it in that form"
+    if not is_iso and len(odd) <= _FEW:
+        missing = json.dumps(odd, ensure_ascii=False)
+        cure += f", or read it with na_values={missing} if that means a missing value"
+    return f"{start}{odd[0][:_LENGTH]!r} is no date {form}: {cure}"
 
 
 def _by_spelling(text: "pd.Series[Any]", most: int) -> dict[str, Counts]:

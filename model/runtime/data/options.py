@@ -17,6 +17,7 @@ class ColumnOption(NamedTuple):
     na_texts: frozenset[str]  # what is missing in a column of text
     na_others: frozenset[str]  # what is missing in any other
     na_numbers: list[float]  # of the owner's, the numbers: they count by value
+    dates: dict[str, Any] | None  # how dates are to be read, if they are to be
 
 
 class ColumnOptions:
@@ -65,7 +66,16 @@ class ColumnOptions:
             self.na_values(name),
             self.na_values(name, text=False),
             [*map(float, numbers)],
+            self._dates(name),
         )
+
+    def _dates(self, name: str) -> dict[str, Any] | None:
+        """Give what `pd.to_datetime` is told of a column that `parse_dates` names."""
+        named: Any = self.others.get("parse_dates")
+        if not pd.api.types.is_list_like(named) or name not in {*map(str, named)}:
+            return None
+        form = _of_column(self.others.get("date_format"), name)
+        return {"format": form, "dayfirst": self.others.get("dayfirst", False)}
 
     def _own_words(self, name: str) -> Iterator[str]:
         own = _of_column(self._na_values, name)

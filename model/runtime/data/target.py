@@ -55,12 +55,16 @@ def infer_task(y: Any, task: str = "auto") -> Task:
 
     Text, true and false are classes, and so are whole numbers with at most MOST_CLASSES
     different values, spelt 1 or 1.0; other numbers are regressed. A `task` other than
-    "auto" overrides that. Raises: ClientError where y is not fit for it.
+    "auto" overrides that. Raises: ClientError where y is not fit for it, or there is no
+    such task.
     """
-    y = _without_gaps(pd.Series(y).dropna())
+    if task not in ("auto", *_OTHER):
+        message = f"there is no task {task!r}: say auto, {' or '.join(_OTHER)}"
+        raise ClientError(message)
+    y = _without_gaps(pd.Series(y).dropna().infer_objects())
     inferred, why = _inferred(y)
     told = f"the target {str(y.name)!r} {why}"
-    if task not in ("classification", "regression"):
+    if task == "auto":
         override = f"; to override it, set task={_OTHER[inferred]}"
         print(f"task: {inferred}, as {told}{override if y.dtype.kind in 'iub' else ''}")
         return inferred
@@ -70,6 +74,8 @@ def infer_task(y: Any, task: str = "auto") -> Task:
 
 
 def _inferred(y: "pd.Series[Any]") -> tuple[Task, str]:
+    if isinstance(y.dtype, pd.CategoricalDtype):
+        return "classification", "is of categories"
     if y.dtype.kind not in "iuf":
         why = "is true or false" if y.dtype.kind == "b" else "is text"
         return "classification", why
@@ -81,11 +87,13 @@ def _inferred(y: "pd.Series[Any]") -> tuple[Task, str]:
 
 
 def _refuse_task(y: "pd.Series[Any]", task: str) -> None:
-    name = str(y.name)
-    if task == "regression" and y.dtype.kind not in "iufb":
+    name, kind = str(y.name), y.dtype.kind
+    if isinstance(y.dtype, pd.CategoricalDtype):
+        kind = y.cat.categories.dtype.kind
+    if task == "regression" and kind not in "iufb":
         message = f"task=regression is for numbers: the target {name!r} is text"
         raise ClientError(message)
-    if task == "classification" and y.dtype.kind == "f":
+    if task == "classification" and kind == "f":
         message = (
             f"task=classification is for classes: the target {name!r} has fractions; "
             f"if each is a class, read it as text, dtype={{{name!r}: 'str'}}"

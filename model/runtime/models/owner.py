@@ -47,6 +47,9 @@ class Owner:
 
         for name, arguments in _CALLED.items():
             _refuse_uncallable(predictor, name, arguments)
+        if optional("frame", default=None) is False:
+            message = "`frame = False` is gone: write `def predict(self, rows: Rows)`"
+            raise ModelError(message)
         self.predictor = predictor
         self.predict: Callable[[Any], Any] = predictor.predict
         self.wants_frame = wants_frame(predictor)

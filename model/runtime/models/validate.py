@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from runtime import formats
-from runtime.errors import Error, ModelError
+from runtime.errors import BadInput, Error, ModelError
 from runtime.formats import Layout, Outputs, joined
 from runtime.models import artifact
 from runtime.models.conversion.equivalence import TOLERANCE, Different
@@ -117,9 +118,10 @@ def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
     """Predict the rows of a body. Returns: the cells of the first; None without any."""
     if not body or model.owner.decode:
         return None
-    table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
-    schema = model.schema or found_in(table)
-    rows = (schema if schema.typed else schema.spelt).read(table)
+    table, _ = _sendable(model, body)
+    if not table.rows:
+        return None
+    rows = _schema(model, table).read(table)
     prediction = model.predict(rows)
     prediction.outputs()  # there are all that the owner has chosen
     together = prediction.outputs(EVERY)
@@ -130,6 +132,43 @@ def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
             alone = model.predict(rows.row(number)).outputs(EVERY)
             _compare(together, alone, number)
     return list(table.rows[0])
+
+
+def _schema(model: ServedModel, table: Table) -> Schema:
+    """Give the schema that a CSV body is read with."""
+    schema = model.schema or found_in(table)
+    return schema if schema.typed else schema.spelt
+
+
+def _sendable(model: ServedModel, body: bytes) -> tuple[Table, list[int]]:
+    """Give the rows of a CSV body that no request would be refused for.
+
+    Returns: them, and their places in the body. Raises: BadInput where it is the
+    columns that do not fit.
+    """
+    table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
+    schema = _schema(model, table)
+    refused = set[int | None]()
+    try:
+        schema.read(table, most=len(table.rows) * len(schema.columns))
+    except BadInput as exc:
+        if any(None in (p.row, p.column) for p in exc.problems):
+            raise
+        refused = {problem.row for problem in exc.problems}
+        for problem in {p.column: p for p in exc.problems}.values():
+            _say_refused(problem.column, problem.message)
+    kept = [place for place in range(len(table.rows)) if place + 1 not in refused]
+    return Table([table.rows[place] for place in kept]), kept
+
+
+@cache  # once, though rows are read for each of the questions
+def _say_refused(column: str | int, message: str) -> None:
+    log.warning(
+        "held-out rows are left out of the check, as a request with them would be a "
+        "400: column %r: %s",
+        column,
+        message,
+    )
 
 
 def differing(
@@ -146,17 +185,17 @@ def differing(
         return ""
     expected = json.loads(file.read_bytes())
     try:
-        answers = _first_output(model, (folder / "all.csv").read_bytes())
+        table, places = _sendable(model, (folder / "all.csv").read_bytes())
+        answers = _first_output(model, table) if places else []
     except Error as exc:
         cause = exc.__cause__ or exc
         why = " ".join(f"{type(cause).__name__}: {cause}".split())[:200]
         return f"fails on some of {len(expected['rows'])} held-out rows: {why}"
-    apart = _apart(answers, expected["answers"], classes)
+    rows, own = ([expected[key][n] for n in places] for key in ("rows", "answers"))
+    apart = _apart(answers, own, classes) if places else []
     if not apart:
         return ""
-    row, given, right = (
-        values[apart[0]] for values in (expected["rows"], answers, expected["answers"])
-    )
+    row, given, right = (values[apart[0]] for values in (rows, answers, own))
     return (
         f"gives {len(apart)} of {len(answers)} held-out rows another answer than "
         f"model.predict, which was measured: {given!r} in the place of {right!r} in "
@@ -164,10 +203,9 @@ def differing(
     )
 
 
-def _first_output(model: ServedModel, body: bytes) -> list[Any]:
-    """Give what a request that asks for no output gets first, of each row of a body."""
-    table = joined(formats.decode(BytesIO(body), formats.CSV, Layout()))
-    rows = (model.schema or found_in(table)).read(table)
+def _first_output(model: ServedModel, table: Table) -> list[Any]:
+    """Give what a request that asks for no output gets first, of each row."""
+    rows = _schema(model, table).read(table)
     return next(iter(model.predict(rows).outputs().columns.values()))
 
 
@@ -177,15 +215,17 @@ def _apart(
     """Find the places where numbers, or labels, are not as expected.
 
     Answers of another kind have none: labels are answered with classes that there are,
-    or with text, where at least one text is a class.
+    and of their type, or with text, where at least one text is a class.
     """
     if classes is None and _are_numbers(expected) and _are_numbers(answers):
         near = TOLERANCE * float(np.ptp(np.nan_to_num(expected)))
         same = np.isclose(answers, expected, rtol=TOLERANCE, atol=near, equal_nan=True)
         return [int(place) for place in np.flatnonzero(~same)]
-    if not {*map(type, [*answers, *expected])} <= {str, int, float, bool}:
+    labels = [*expected, *(classes or ())]
+    kinds, known = {*map(type, labels)}, {*labels}
+    is_share = float in {*map(type, answers)} - kinds  # 0.0 and 1.0 are no labels
+    if is_share or not {*map(type, answers), *kinds} <= {str, int, float, bool}:
         return []
-    known = {*expected, *(classes or ())}
     n_known = sum(answer in known for answer in answers)
     spelt = n_known and all(isinstance(answer, str) for answer in answers)
     if n_known < len(answers) and not spelt:

@@ -147,7 +147,19 @@ def _checked(values: "pd.Series[Any]") -> str:
             _refuse(name, f"is of objects that are {_WORDS.get(held, held)}", held)
     if cells.reader(dtype) is None or dtype.startswith(_NO_CATEGORIES):
         _refuse(name, f"has dtype {dtype}, which no request can spell", dtype)
+    _refuse_unspelt(name, values)
     return dtype
+
+
+def _refuse_unspelt(name: Any, values: "pd.Series[Any]") -> None:
+    """Refuse values that no request can spell, of types that it can."""
+    dtype, known = str(values.dtype).lower(), values.dropna()
+    is_date = dtype.startswith(("datetime64[ns", "timestamp[ns"))
+    if is_date and (known.dt.nanosecond > 0).any():
+        _refuse(name, "has dates with nanoseconds", "nanoseconds")
+    is_float = dtype.startswith(("float", "double"))
+    if is_float and np.isinf(known.to_numpy("float64")).any():
+        _refuse(name, "has infinite numbers", "infinite")
 
 
 # What is to be written before `fit`, by the first letters of a type.
@@ -157,6 +169,8 @@ _CURES = {
     ("date",): "X[{0}] = pd.to_datetime(X[{0}])",
     ("Sparse",): "X[{0}] = X[{0}].sparse.to_dense()",
     ("integer", "floating", "mixed-integer-float"): "X[{0}] = pd.to_numeric(X[{0}])",
+    ("nanoseconds",): "X[{0}] = X[{0}].dt.floor('us')",
+    ("infinite",): "X = X.replace([np.inf, -np.inf], np.nan)",
     ("decimal",): "X[{0}] = X[{0}].astype('float64')",
     ("mixed", "category", "interval"): "X[{0}] = X[{0}].astype('str')",
 }

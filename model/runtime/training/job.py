@@ -233,13 +233,14 @@ class Job(Environment, Generic[Declared]):
         description = self._describe(model, X, partial=state.partial)
         if not onnx:
             description |= artifact.without_onnx("train says onnx=False")
-        with self._step("save"), state.saving:
-            if self.leader:
-                artifact.save(self.model_dir, model, description)
-                state.sample = _sample(pd.DataFrame(X)) if onnx else None
-                state.answers = _answers(model, X, rows)
-            state.saved.set()
-        state.held_out = rows
+        with self._step("save"):
+            with state.saving:
+                if self.leader:
+                    artifact.save(self.model_dir, model, description)
+                    state.sample = _sample(pd.DataFrame(X)) if onnx else None
+                state.saved.set()
+            state.held_out = rows
+            state.answers = _answers(model, X, rows) if self.leader else None
 
     def script(self, path: str) -> None:
         """Run a script-mode script that lies beside `train`, with its arguments (T-25).
