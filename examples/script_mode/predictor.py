@@ -1,8 +1,8 @@
 """YOURS: an inference.py of script mode, which stays as it is. It lies beside this file.
 
-If yours has no input_fn or output_fn, leave out `decode` or `encode`: ours read and write.
-If it has a transform_fn instead of them, return `[(body, media_type)]` from decode, `rows`
-from predict, and `inference.transform_fn(self.model, *answer[0], accept)` from encode.
+If yours has no input_fn or output_fn, ours read and write. If it has a transform_fn instead,
+return `[(body, media_type)]` from decode, `rows` from predict, and
+`inference.transform_fn(self.model, *answer[0], accept)` from encode.
 """
 
 from pathlib import Path
@@ -18,6 +18,10 @@ class Predictor:
 
     def __init__(self, model_dir: Path) -> None:
         self.model = inference.model_fn(str(model_dir))
+        if not hasattr(inference, "input_fn"):
+            self.decode = None
+        if not hasattr(inference, "output_fn"):
+            self.encode = None
 
     def decode(self, body: bytes, media_type: str):
         try:
@@ -26,7 +30,12 @@ class Predictor:
             raise BadInput(f"{type(exc).__name__}: {exc}") from exc
 
     def predict(self, rows):
-        return inference.predict_fn(rows, self.model)
+        try:
+            if hasattr(inference, "predict_fn"):
+                return inference.predict_fn(rows, self.model)
+            return self.model.predict(rows)
+        except ValueError as exc:  # text for a number, or a column too few: a 400
+            raise BadInput(str(exc)) from exc
 
     def encode(self, answer, accept: str):
         return inference.output_fn(answer, accept)

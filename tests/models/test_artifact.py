@@ -6,7 +6,7 @@ import platform
 import random
 import subprocess
 import tarfile
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ def test_a_folder_that_does_not_exist_is_made(tmp_path: Path) -> None:
 
 def test_the_description_says_what_made_the_model(tmp_path: Path) -> None:
     """X-29."""
+    boosters = ("lightgbm", "xgboost", "xgboost-cpu")
+    installed = {found.name for found in distributions()}
     artifact.save(tmp_path, 1, {"columns": [{"name": "a"}], "job": "j"})
     description = artifact.describe(tmp_path)
     assert description == {
@@ -60,6 +62,7 @@ def test_the_description_says_what_made_the_model(tmp_path: Path) -> None:
         "versions": {
             "python": platform.python_version(),
             **{p: version(p) for p in ("scikit-learn", "numpy", "pandas", "joblib")},
+            **{p: version(p) for p in boosters if p in installed},
         },
         "columns": [{"name": "a"}],
         "job": "j",
@@ -332,3 +335,9 @@ def test_an_archive_that_was_cut_off_anywhere_is_refused_by_name(
     archive.write_bytes(whole[: int(where * len(whole))])
     with pytest.raises(ModelError, match=f"^cannot unpack {archive}: "):
         artifact.load_earlier(tmp_path)
+
+
+def test_a_class_of_a_notebook_has_a_cure(tmp_path: Path) -> None:
+    (tmp_path / "model.joblib").write_bytes(b"c__main__\nRatio\n.")
+    with pytest.raises(ModelError, match="move it to a module beside"):
+        artifact.load(tmp_path)

@@ -358,3 +358,12 @@ def test_a_fault_of_the_model_is_not_laid_to_text(body: str) -> None:
     with pytest.raises(PredictionFailed) as failed:
         answers(failing(cause), body)
     assert failed.value.__cause__ is cause
+
+
+def test_a_missing_value_that_scikit_learn_refuses_is_the_callers() -> None:
+    """A2: 400, with row and column, also of a model without an imputer."""
+    model = served(unknown="ignore", numbers=StandardScaler())
+    with pytest.raises(BadInput, match="takes no missing value here") as refused:
+        answers(model, "40,1\n40,")
+    (problem,) = refused.value.problems
+    assert (problem.row, problem.column) == (2, "n")

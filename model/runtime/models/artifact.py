@@ -14,7 +14,8 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +34,7 @@ _NO_ONNX = "scikit-learn will answer, which is right and slower than ONNX: "
 ARCHIVE = "model.tar.gz"
 PICKLES = (".joblib", ".pkl", ".pickle")
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
+OPTIONAL = ("lightgbm", "xgboost", "xgboost-cpu")  # where they are installed
 Write = Callable[[IO[bytes]], object]  # of a file's content
 
 
@@ -65,6 +67,11 @@ def load(model_dir: Path) -> Any:
         return joblib.load(file)
     except Exception as exc:  # pickles raise anything
         message = f"cannot load {file}: {type(exc).__name__}: {exc}"
+        if "__main__" in str(exc):
+            message += (
+                "; it was defined in a notebook or a script: move it to a module "
+                "beside predictor.py, import it from there, and save the model again"
+            )
         raise ModelError(message) from exc
 
 
@@ -170,7 +177,11 @@ def _estimator(model_dir: Path) -> Path:
 
 def versions() -> dict[str, str]:
     """Give the versions that a model depends on."""
-    return {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}
+    found = {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}
+    for package in OPTIONAL:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def write(file: Path, content: Write) -> None:

@@ -6,6 +6,7 @@ scikit-learn takes numbers. What knows nothing, as an own transformer, leaves it
 columns "any": there each cell is what it is by itself.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -145,10 +146,13 @@ def refuse_text(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> N
     """Raise BadInput where a model that failed for text takes numbers in its place.
 
     That is asked of columns of unknown type alone, and of the errors that text gives;
-    a row is named if its text is in the error, between quotes.
+    a row is named if its text is in the error, between quotes. A missing value that
+    scikit-learn refuses is told as such.
     """
     if not isinstance(exc, ValueError | TypeError):
         return
+    if "contains NaN" in str(exc):  # as scikit-learn says it
+        _refuse_missing(rows, exc)
     unknown = [column.name for column in rows.schema.columns if column.is_unknown]
     cells = {
         name: {n: v for n, v in enumerate(rows[name], 1) if isinstance(v, str)}
@@ -174,3 +178,11 @@ def refuse_text(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> N
     names = ", ".join(map(str, texts))
     message = f"the model fails on the text in {column} {names}: expected numbers"
     raise BadInput(message) from exc
+
+
+def _refuse_missing(rows: Rows, exc: Exception) -> None:
+    for name, values in rows.items():
+        for row, value in enumerate(values, 1):
+            if isinstance(value, float) and math.isnan(value):
+                message = "the model takes no missing value here"
+                raise BadInput(message, row, name) from exc

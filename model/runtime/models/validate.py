@@ -71,6 +71,8 @@ def imported() -> type[Predictor]:
         kind: type[Predictor] = importlib.import_module("predictor").Predictor
     except Exception as exc:
         message = f"predictor.py cannot be imported: {type(exc).__name__}: {exc}"
+        if isinstance(exc, ModuleNotFoundError):
+            message += f": add its package, local-test/add-package.sh {exc.name}"
         raise Error(message) from exc
     return kind
 

@@ -129,7 +129,8 @@ def _train(
         if exc.code not in (None, 0):
             raise
     if job.leader and not any(job.model_dir.iterdir()):
-        message = f"train wrote nothing to {job.model_dir}: call job.save(model, X)"
+        cure = "call job.save(model, X), or write the model's files there"
+        message = f"train wrote nothing to {job.model_dir}: {cure}"
         raise ModelError(message)
     with state.saving:
         state.saved.set()  # files of the owner's own count from here on
