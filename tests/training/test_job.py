@@ -195,7 +195,8 @@ def test_an_odd_cell_in_validation_alone_ends_the_job_before_fit(
     assert str(raised.value) == (
         "channel 'validation': column 'hp' is text, but numbers in the channel "
         "'training', as 1 of its 40 cells is no number ('?'): read it with "
-        'na_values=["?"] if that means a missing value'
+        'na_values=["?"] if that means a missing value; or, if train does not use '
+        "it, read it with dtype={'hp': 'str'} in both"
     )
     assert made.read("validation", na_values=["?"])["hp"].isna().sum() == 1
 
@@ -240,6 +241,29 @@ def test_the_page_has_what_the_log_says_of_the_data(
     )
     page = html.unescape((made.output_data_dir / "report.html").read_text())
     assert [line for line in said if f"<li>training: {line}</li>" not in page] == []
+
+
+def test_the_model_is_saved_before_it_is_asked_for_answers(base_dir: Path) -> None:
+    """T-43: a SIGTERM, which waits for `save`, does not wait for them."""
+    made = job(base_dir)
+    model = LinearRegression().fit(X, [1, 2])
+    seen: list[bool] = []
+
+    class Asked:
+        def __reduce__(self) -> Any:
+            return LinearRegression, ()
+
+        def predict(self, rows: Any) -> Any:
+            seen.append(
+                made._state.saved.is_set()
+                and made._state.saving.acquire(blocking=False)
+            )
+            made._state.saving.release()
+            return model.predict(rows)
+
+    made.save(Asked(), X)
+    assert seen == [True]
+    assert made._state.answers == pytest.approx([1, 2])
 
 
 @pytest.mark.parametrize("rows", ["evaluate", "held_out", "X"])
