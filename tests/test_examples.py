@@ -244,3 +244,20 @@ def test_a_script_that_transforms_itself_does_so_unchanged(
         found = server.ready().invoke(f"{LINE}\n{LINE}\n", accept="text/csv")
     assert (found.status_code, found.text) == (200, "Gentoo!\nGentoo!\n")
     assert found.headers["content-type"] == "text/csv"
+
+
+def test_a_script_with_model_fn_alone_is_read_asked_and_written_for(
+    scripts: Path, tmp_path: Path
+) -> None:
+    """D18: and what the model refuses is a 400 here too (H-25)."""
+    program = script_mode(tmp_path)
+    (program / "inference.py").write_text(
+        "import joblib\n\n\ndef model_fn(model_dir):\n"
+        "    return joblib.load(model_dir + '/model.joblib')\n"
+    )
+    shutil.copytree(scripts / "ml/model", tmp_path / "ml/model")
+    with Server(program, tmp_path / "ml") as server:
+        found = server.ready().invoke(f"{LINE}\n", accept="text/csv")
+        assert (found.status_code, found.text) == (200, "Gentoo\n")
+        assert server.invoke(LINE.replace("211", "wide")).status_code == 400
+        assert server.invoke("1,2,3").status_code == 400
