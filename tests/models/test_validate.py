@@ -394,7 +394,7 @@ def test_a_predictor_that_cannot_be_imported_is_named(saved: Path) -> None:
     (saved / "predictor.py").write_text("import no_such_package")
     assert checked(saved)[0]["failure"] == (
         "predictor.py cannot be imported: ModuleNotFoundError: No module named "
-        "'no_such_package'"
+        "'no_such_package': add its package, local-test/add-package.sh no_such_package"
     )
 
 

@@ -149,34 +149,31 @@ def refuse_text(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> N
     a row is named if its text is in the error, between quotes. A missing value that
     scikit-learn refuses is told as such.
     """
-    if not isinstance(exc, ValueError | TypeError):
-        return
-    if "contains NaN" in str(exc):  # as scikit-learn says it
+    if isinstance(exc, ValueError) and "contains NaN" in str(exc):  # scikit-learn's
         _refuse_missing(rows, exc)
-    unknown = [column.name for column in rows.schema.columns if column.is_unknown]
-    cells = {
-        name: {n: v for n, v in enumerate(rows[name], 1) if isinstance(v, str)}
-        for name in unknown
+    unknown = {
+        column.name: column for column in rows.schema.columns if column.is_unknown
     }
-    texts = {name: found for name, found in cells.items() if found}
+    cells = ((name, *cell) for name in unknown for cell in enumerate(rows[name], 1))
+    texts = [(name, row, v) for name, row, v in cells if isinstance(v, str)]
+    if not texts or not isinstance(exc, ValueError | TypeError):
+        return
     numbers = [
-        [0.0 if isinstance(v, str) else v for v in values] if name in texts else values
-        for name, values in rows.items()
+        [0.0 if isinstance(v, str) else v for v in values] if n in unknown else values
+        for n, values in rows.items()
     ]
     try:
-        if not texts or predict(Rows(rows.schema, numbers)) is None:
-            return
+        predict(Rows(rows.schema, numbers))
     except Exception:  # noqa: BLE001 -- the owner's: something else is wrong too
         return
-    for name, found in texts.items():
-        for row, text in found.items():
-            if f"'{text}'" in str(exc) or f'"{text}"' in str(exc):
-                what = f"the text {text[:50]!r}: expected a number"
-                message = f"the model fails on {what}"
-                raise BadInput(message, row, name) from exc
-    column = "column" if len(texts) == 1 else "columns"
-    names = ", ".join(map(str, texts))
-    message = f"the model fails on the text in {column} {names}: expected numbers"
+    what = "the model fails on the text"
+    for name, row, text in texts:
+        if f"'{text}'" in str(exc) or f'"{text}"' in str(exc):
+            message = f"{what} {text[:50]!r}: expected a number"
+            raise BadInput(message, row, name) from exc
+    names = [*dict.fromkeys(str(name) for name, _, _ in texts)]
+    column = f"column{'s' * (len(names) > 1)} {', '.join(names)}"
+    message = f"{what} in {column}: expected numbers"
     raise BadInput(message) from exc
 
 
