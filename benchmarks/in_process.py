@@ -49,7 +49,7 @@ def onnx(model_dir: Path) -> Callable[[Path], Any]:
         with body.open(newline="") as lines:
             columns = list(zip(*csv.reader(lines), strict=True))
         inputs = {
-            tensor.name: column(values, text=tensor.type == "tensor(string)")
+            tensor.name: column(values, tensor.type)
             for tensor, values in zip(session.get_inputs(), columns, strict=True)
         }
         return session.run(None, inputs)[0]
@@ -57,11 +57,12 @@ def onnx(model_dir: Path) -> Callable[[Path], Any]:
     return call
 
 
-def column(values: tuple[str, ...], *, text: bool) -> Any:
-    """Give one input, `(n_rows, 1)`."""
-    if text:
+def column(values: tuple[str, ...], kind: str) -> Any:
+    """Give one input of a tensor's type, `(n_rows, 1)`; it sees what serving sees."""
+    if kind == "tensor(string)":
         return np.array(values, dtype=object).reshape(-1, 1)
-    return np.array(list(map(float, values)), dtype="float32").reshape(-1, 1)
+    numbers = np.array(list(map(float, values)), dtype="float32").reshape(-1, 1)
+    return numbers.astype("float64" if kind == "tensor(double)" else "float32")
 
 
 def main() -> None:

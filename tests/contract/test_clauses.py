@@ -167,7 +167,6 @@ LAST = {"T": 58, "H": 75, "F": 16}
 NOT_TESTED = {
     "T-22": "no name of a host is ever looked up: hosts do not talk to each other",
     **dict.fromkeys(("H-36", "H-37", "H-39"), "not offered"),
-    **dict.fromkeys(("H-59", "H-60", "H-61", "H-64"), "not offered: multi-model"),
 }
 
 
