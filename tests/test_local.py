@@ -237,9 +237,23 @@ def test_a_server_that_dies_is_said_and_its_reason_is_shown(checkout: Path) -> N
     assert last.startswith("serve-local.sh: the server ended by itself")
 
 
+LOADING = """
+from runtime import load
+
+
+class Predictor:
+    def __init__(self, model_dir):
+        self.model = load(model_dir, fast=True)
+
+    def predict(self, rows):
+        return self.model.predict(rows)
+"""
+
+
 @pytest.mark.parametrize("name", ["model.joblib", "x.pkl"])
 def test_a_lone_model_is_served(checkout: Path, tmp_path: Path, name: str) -> None:
-    """D18: of any estimator, by the sample's Predictor."""
+    """D18: of any estimator, by a Predictor that calls `load`."""
+    (checkout / "model/predictor.py").write_text(LOADING)
     X = pd.DataFrame({"size": [1.0, 2.0, 3.0], "age": [1, 3, 2]})
     joblib.dump(LinearRegression().fit(X, X["size"] + X["age"]), tmp_path / name)
     port, script = free_port(), checkout / "local-test/serve-local.sh"
