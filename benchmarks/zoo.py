@@ -3,7 +3,7 @@
 Estimators and pipelines as people write them, after scikit-learn's gallery and common
 notebooks. Each is fitted, offered to the conversion as at the end of a job, and, where
 it is kept, asked again about fresh rows: drawn from different rows, with missing,
-unseen and extreme values, and at thresholds of trees.
+unseen and extreme values, and at the thresholds of trees that see columns as they are.
 
     python benchmarks/zoo.py [--short] [--only TEXT]
 """
@@ -48,7 +48,8 @@ from sklearn.pipeline import make_pipeline, make_union
 
 from runtime.models import onnx_session
 from runtime.models.conversion.equivalence import Different
-from runtime.models.conversion.onnx_export import proved
+from runtime.models.conversion.onnx_export import parts, proved
+from runtime.models.conversion.trees import predictor_of, tree_of
 from runtime.tabular.schema import Schema
 
 SEED = 0
@@ -140,6 +141,18 @@ def trees() -> dict[str, Any]:
                 5, encode="ordinal", quantile_method="averaged_inverted_cdf"
             ),
             tr.DecisionTreeClassifier(random_state=SEED),
+        ),
+        "VarianceThreshold, ExtraTrees": make_pipeline(
+            fs.VarianceThreshold(0.1), en.ExtraTreesClassifier(**SEVERAL)
+        ),
+        "SelectPercentile, LogisticRegression": scaled(
+            fs.SelectPercentile(percentile=50), lm.LogisticRegression()
+        ),
+        "RFECV, LogisticRegression": scaled(fs.RFECV(lm.LogisticRegression(), cv=3)),
+        "MaxAbs, SVD, LogisticRegression": make_pipeline(
+            pp.MaxAbsScaler(),
+            de.TruncatedSVD(5, random_state=SEED),
+            lm.LogisticRegression(),
         ),
         "PCA, HistGradientBoosting": scaled(
             de.PCA(5), en.HistGradientBoostingClassifier(max_iter=30)
@@ -404,6 +417,7 @@ def regressors() -> dict[str, Any]:
         "Lasso": lm.Lasso(),
         "LassoCV": lm.LassoCV(cv=3),
         "ElasticNet": lm.ElasticNet(),
+        "ElasticNetCV": lm.ElasticNetCV(cv=3),
         "SGD": lm.SGDRegressor(random_state=SEED),
         "Huber": lm.HuberRegressor(max_iter=500),
         "BayesianRidge": lm.BayesianRidge(),
@@ -550,7 +564,27 @@ def zoo() -> Iterator[tuple[str, str, Any, pd.DataFrame, Any]]:
             yield kind, name, model, X, y
 
 
-def fresh(X: pd.DataFrame, n_rows: int, required: set[Any]) -> pd.DataFrame:
+def thresholds_of(model: Any, X: pd.DataFrame) -> dict[Any, Any]:
+    """Give the numbers that trees compare each column with, where they see all of X."""
+    found: dict[Any, list[float]] = {name: [] for name in X}
+    for part in parts(model):
+        if getattr(part, "n_features_in_", 0) != X.shape[1]:
+            continue
+        rounds = getattr(part, "_predictors", [])
+        known = [predictor_of(one)[0] for some in rounds for one in some]
+        for tree in [tree_of(part)] if hasattr(part, "tree_") else known:
+            # Infinite ones part missing values from all others.
+            inner = ~np.asarray(tree.is_leaf) & np.isfinite(tree.threshold)
+            for place, value in zip(
+                tree.feature[inner], tree.threshold[inner], strict=True
+            ):
+                found[X.columns[place]].append(value)
+    return {name: np.array(values) for name, values in found.items() if values}
+
+
+def fresh(
+    X: pd.DataFrame, n_rows: int, required: set[Any], thresholds: dict[Any, Any]
+) -> pd.DataFrame:
     """Make rows that the proof has not seen."""
     chance = np.random.default_rng(SEED + 1)
     drawn = {c: X[c].iloc[chance.integers(len(X), size=n_rows)].array for c in X}
@@ -563,6 +597,10 @@ def fresh(X: pd.DataFrame, n_rows: int, required: set[Any]) -> pd.DataFrame:
             spread = chance.choice([1e-3, 1, 1e3, 1e9], n_rows) * np.ptp(known)
             odd = known.mean() + chance.normal(size=n_rows) * spread
             values = values.where(at > 0.1, odd).astype("float64")
+            if name in thresholds:  # a half of these moves to a neighbour below
+                at_border = chance.random(n_rows) < 0.2
+                borders = chance.choice(thresholds[name], n_rows)
+                values = values.mask(at_border, borders)
             steps = chance.choice([-np.inf, np.inf], n_rows)
             near = np.nextafter(values.to_numpy(), steps)
             values = values.where(at < 0.5, near)
@@ -654,7 +692,7 @@ def tell(model: Any, X: pd.DataFrame, y: Any, n_rows: int) -> tuple[str, int | N
     fast = onnx_session.load(content, description)
     one = {name: X[name].to_numpy()[:1] for name in X}  # as a request has columns
     speed = microseconds(lambda: fast.predict(one), 0.1)
-    rows = fresh(X, n_rows, set(required))
+    rows = fresh(X, n_rows, set(required), thresholds_of(model, X))
     other, apart = wrong(model, fast, rows)
     mark = "" if not other else f"  {other} WRONG LABELS"
     return f"{slow:6.0f} µs {speed:5.0f} µs  {apart:.0e}{mark}", other

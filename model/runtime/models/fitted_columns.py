@@ -142,12 +142,12 @@ def _of_tags(part: Any) -> Column:
     return _NUMBER if tags.two_d_array and not tags.categorical else _ANY
 
 
-def refuse_text(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> None:
-    """Raise BadInput where a model that failed for text takes numbers in its place.
+def refuse_cells(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> None:
+    """Raise BadInput where cells are to blame that a model without types was given.
 
-    That is asked of columns of unknown type alone, and of the errors that text gives;
-    a row is named if its text is in the error, between quotes. A missing value that
-    scikit-learn refuses is told as such.
+    A missing value is, where scikit-learn says so. Text is, in columns of unknown type,
+    where the model takes numbers in its place; a row is named if its text is in the
+    error, between quotes.
     """
     if isinstance(exc, ValueError) and "contains NaN" in str(exc):  # scikit-learn's
         _refuse_missing(rows, exc)

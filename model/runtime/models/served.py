@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
-from runtime.models.fitted_columns import fitted_columns, refuse_text
+from runtime.models.fitted_columns import fitted_columns, refuse_cells
 from runtime.models.owner import Owner, Predictor, construct
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema, found_in
@@ -179,7 +179,7 @@ class ServedModel:
         except RequestError:
             raise
         except Exception as exc:
-            refuse_text(rows, self._ask, exc)
+            refuse_cells(rows, self._ask, exc)
             raise
 
     def _ask(self, rows: Any) -> Any:

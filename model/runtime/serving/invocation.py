@@ -210,7 +210,7 @@ class _Invocation:
         schema = model.schema or found_in(table)
         if self._kind == formats.PLAIN:
             schema = schema.literal()  # a document may be the word `null`, or nothing
-        elif not schema.typed and self._kind in ("", formats.CSV):
+        elif not schema.typed and self._kind == formats.CSV:
             schema = schema.spelt
         rows = schema.read(table, most)
         self._record.ignored_columns = rows.ignored

@@ -101,8 +101,8 @@ def proved(
     except (Different, MemoryError):
         raise
     except Exception as exc:  # skl2onnx's and ONNX Runtime's, of many kinds
-        name = _name(nodes.steps_of(model)[-1])
-        message = f"skl2onnx cannot convert {name} with these parameters and columns"
+        names = " or ".join(map(_name, nodes.steps_of(model)))
+        message = f"skl2onnx cannot convert {names} with these parameters and columns"
         raise Different(message) from exc
     has_steps = any(map(trees.n_nodes, parts(model)))
     comparison = Comparison(model, fast, rows, columns, has_steps=has_steps)

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from skl2onnx import _parse, update_registered_converter
-from skl2onnx.common.data_types import (
-    DoubleTensorType,
-)
+from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -106,7 +104,7 @@ _TRIED = {
     *("MultinomialNB", "MLPClassifier", "MLPRegressor", "PLSRegression"),
     *("BaggingClassifier", "BaggingRegressor", "StackingClassifier"),
     *("StackingRegressor", "VotingRegressor", "AdaBoostRegressor", "KMeans"),
-    *("SGDOneClassSVM", "MultiOutputRegressor", "RFE", "RFECV"),
+    *("SGDOneClassSVM", "MultiOutputRegressor", "RFE"),
     "MissingIndicator",
     *("SelectKBest", "SelectPercentile", "SelectFromModel", "VarianceThreshold"),
 }
