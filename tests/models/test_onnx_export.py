@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
@@ -601,3 +602,17 @@ def test_what_is_repaired_is_still_wrong_in_skl2onnx() -> None:
         [sys.executable, "-c", UPSTREAM], capture_output=True, text=True, check=True
     )
     assert done.stdout == ""
+
+
+def test_many_rows_are_answered_in_parts_and_take_little_memory() -> None:
+    """H-64: a graph has a number for every row and tree."""
+    model = RandomForestClassifier(200, max_depth=6, random_state=0)
+    model = make_pipeline(SimpleImputer(), model).fit(X, CANCER.target)
+    fast = converted(model, X)
+    rows = pd.concat([X] * 40, ignore_index=True)
+    assert (fast.predict(rows[:1201]) == model.predict(rows[:1201])).all()
+    before = psutil.Process().memory_full_info().uss
+    labels, shares = fast.predict_and_proba(rows)
+    taken = psutil.Process().memory_full_info().uss - before
+    assert (len(labels), shares.shape) == (len(rows), (len(rows), 2))
+    assert taken < 40e6

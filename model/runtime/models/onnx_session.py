@@ -19,6 +19,7 @@ MATRIX = "X"  # name of the one input of a model of numbers
 LARGEST = float(np.finfo("float32").max)
 COUNTS = "counts"  # what the file says of words that are counted before it
 MOST_COUNTS = 2**21  # numbers at a time, of 8 bytes
+MOST_ROWS = 500  # at a time: as fast as any number, and little memory
 MISSING_TEXT = "nan"  # what skl2onnx makes of a missing category
 _SPELT = "\0nan"  # what takes the place of that text
 
@@ -94,6 +95,8 @@ class Onnx:
             for stored in json.loads(_notes(session).get(COUNTS, "[]"))
         ]
         counted = {counts.name for counts in self._counts}
+        n_words = sum(len(counts.vocabulary) for counts in self._counts)
+        self._at_once = max(1, min(MOST_ROWS, MOST_COUNTS // max(1, n_words)))
         if unknown := set(inputs) - {MATRIX, *places} - counted:
             message = f"an earlier release made it, with inputs such as {unknown.pop()}"
             raise ValueError(message)
@@ -130,22 +133,22 @@ class Onnx:
             feed = {place: values[:, None] for place, values in pairs}
             feed |= {place: texts(rows[name]) for place, name in self._texts.items()}
         names = [self._outputs[place] for place in outputs]
-        if self._counts:
-            return self._counted(rows, names, feed)
-        return self._session.run(names, feed)
+        words = {c.name: rows[c.column] for c in self._counts}
+        n_rows = len(next(iter((feed or words).values())))
+        if n_rows <= self._at_once and not words:
+            return self._session.run(names, feed)
+        return self._in_parts(names, feed, words, n_rows)
 
-    def _counted(
-        self, rows: Mapping[Any, Any], names: list[str], feed: dict[str, Any]
+    def _in_parts(
+        self, names: list[str], feed: dict[str, Any], words: dict[str, Any], n_rows: int
     ) -> Any:
-        """Run some rows at a time, as each has a number for every known word."""
-        texts = {counts.name: list(rows[counts.column]) for counts in self._counts}
-        n_rows = len(next(iter(texts.values())))
-        some = max(1, MOST_COUNTS // sum(len(c.vocabulary) for c in self._counts))
+        """Run some rows at a time: each has a number for every tree and known word."""
         found = []
-        for first in range(0, max(1, n_rows), some):
-            chosen = slice(first, first + some)
+        for first in range(0, max(1, n_rows), self._at_once):
+            chosen = slice(first, first + self._at_once)
             part = {name: values[chosen] for name, values in feed.items()}
-            part |= {c.name: c.count(texts[c.name][chosen]) for c in self._counts}
+            for counts in self._counts:
+                part[counts.name] = counts.count(list(words[counts.name][chosen]))
             found.append(self._session.run(names, part))
         return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
 
