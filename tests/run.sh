@@ -36,7 +36,7 @@ advice="$("${gently[@]}" --exit-zero --output-format concise "${yours[@]}")"
 [[ -z "${advice}" ]] || echo "advice for your files, which stops nothing:"$'\n'"${advice}"
 if [[ "${1:-}" == mine ]]; then
     shift
-    exec python -m pytest tests/sample "$@"
+    exec python -m pytest --numprocesses 2 tests/sample "$@"
 fi
 
 examples=(examples/*/train examples/*/*.py)

@@ -296,7 +296,7 @@ def test_rows_of_a_training_file_arrive_at_serving_as_they_were_read(
         (text.getvalue(), formats.CSV),
         (json.dumps(sent), formats.JSON),
     ):
-        served = schema.frame(table_of(body.encode(), media_type))
+        served = schema.read(table_of(body.encode(), media_type)).frame()
         assert_frame_equal(served, X, check_exact=True)
 
 
@@ -412,7 +412,7 @@ def test_a_number_for_missing_counts_by_its_value_at_serving_too(
         (b"-999,1\n-999.00,x\n7,-999\n-9.99e2,y", formats.CSV),
         (b'[[-999, 1], [-999.0, "x"], [7, -999], ["-999.00", "y"]]', formats.JSON),
     ):
-        served = schema.frame(table_of(body, media_type))
+        served = schema.read(table_of(body, media_type)).frame()
         assert_frame_equal(served, X)
 
 
@@ -723,7 +723,11 @@ def test_true_and_false_with_missing_cells_are_learned_as_they_are_or_as_text(
     every: list[dict[str, Any]] = [{}, {"dtype": {"c0": "str"}}]
     for options in every:
         X = data.read(channel, **options)
-        served = Schema.learn(X, missing(X)).frame(table_of(b"true,1\n,2", "text/csv"))
+        served = (
+            Schema.learn(X, missing(X))
+            .read(table_of(b"true,1\n,2", "text/csv"))
+            .frame()
+        )
         assert_frame_equal(served, X.head(2))
 
 

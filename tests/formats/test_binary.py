@@ -390,7 +390,7 @@ def test_a_time_is_a_date_to_a_model_of_dates_and_named_to_any_other(kind: Any) 
     body = file_of(pa.table({"when": pa.array([0], kind)}))
     table = joined(formats.decode(io.BytesIO(body), PARQUET, Layout(1, names=["when"])))
     dates = Schema.learn(pd.DataFrame({"when": pd.to_datetime(["2026-01-01"])}))
-    assert dates.frame(table)["when"].tolist() == [pd.Timestamp(0)]
+    assert dates.read(table).frame()["when"].tolist() == [pd.Timestamp(0)]
     for other in (["1970-01-01"], [1.5]):
         schema = Schema.learn(pd.DataFrame({"when": other}))
         with pytest.raises(BadInput, match=r"column 'when': expected .*, got the time"):

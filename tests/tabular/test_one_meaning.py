@@ -29,7 +29,7 @@ def learned(values: Any, dtype: Any = None) -> Schema:
 
 def read(schema: Schema, body: bytes, media_type: str) -> Any:
     """Give the one cell of a body as predict's DataFrame has it."""
-    (value,) = schema.frame(table_of(body, media_type))["a"].tolist()
+    (value,) = schema.read(table_of(body, media_type)).frame()["a"].tolist()
     return value
 
 
@@ -139,7 +139,7 @@ def test_rows_have_the_dtype_of_fit(values: Any, dtype: Any) -> None:
         X = pd.DataFrame({"a": pd.Series(values, dtype=dtype)})
     schema = Schema.from_json(json.loads(json.dumps(Schema.learn(X).to_json())))
     rows = X.to_csv(header=False, index=False).encode()
-    assert_frame_equal(schema.frame(table_of(rows, CSV)), X)
+    assert_frame_equal(schema.read(table_of(rows, CSV)).frame(), X)
     assert schema.example().frame()["a"].dtype == X["a"].dtype
 
 
@@ -182,7 +182,7 @@ def test_older_files_say_by_their_categories_how_numbers_are_spelt(
 def test_many_texts_are_respelt_one_by_one() -> None:
     """A3c: where a column is read at once."""
     sent = json.dumps([["1.0"], ["X"], [None], ["2"], ["2.50"], ["01"]]).encode()
-    frame = learned(["1", "2", "X"], "str").frame(table_of(sent, JSON))
+    frame = learned(["1", "2", "X"], "str").read(table_of(sent, JSON)).frame()
     assert frame["a"].tolist() == ["1", "X", np.nan, "2", "2.50", "01"]
 
 
@@ -266,7 +266,7 @@ def test_true_is_refused_where_no_text_says_how_it_is_spelt(values: Any) -> None
 
 def test_in_plain_text_a_document_is_as_it_was_sent() -> None:
     schema = learned([str(n) for n in range(200)], "str").literal()
-    assert schema.frame(table_of(b"1.0\n", CSV))["a"].tolist() == ["1.0"]
+    assert schema.read(table_of(b"1.0\n", CSV)).frame()["a"].tolist() == ["1.0"]
 
 
 @pytest.mark.parametrize("sent", ONE, ids=str)

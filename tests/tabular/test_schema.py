@@ -54,11 +54,11 @@ def learned_and_sent(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def from_csv(schema: Schema, rows: pd.DataFrame) -> pd.DataFrame:
     body = rows.to_csv(header=False, index=False).encode()
-    return schema.frame(table_of(body, CSV))
+    return schema.read(table_of(body, CSV)).frame()
 
 
 def from_json(schema: Schema, value: Any) -> pd.DataFrame:
-    return schema.frame(table_of(json.dumps(value).encode(), JSON))
+    return schema.read(table_of(json.dumps(value).encode(), JSON)).frame()
 
 
 def plain(rows: pd.DataFrame) -> list[list[Any]]:
@@ -317,7 +317,7 @@ def test_text_in_a_column_of_numbers_is_refused_with_row_and_column(
     with pytest.raises(BadInput, match="row 2, column 'legs': expected a number"):
         from_json(schema, [ROW, {**ROW, "legs": "four"}])
     with pytest.raises(BadInput, match="row 1, column 'legs': expected a number"):
-        schema.frame(table_of(b"four,1,1,true,cat,small", CSV))
+        schema.read(table_of(b"four,1,1,true,cat,small", CSV)).frame()
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_without_a_schema_a_cell_is_what_json_says(
 ) -> None:
     """A2, A2b."""
     table = table_of(json.dumps([[cell] for cell in cells_]).encode(), JSON)
-    column = found_in(table).frame(table)[0]
+    column = found_in(table).read(table).frame()[0]
     assert column.dtype == dtype
     assert column.astype(object).where(column.notna(), None).tolist() == values
 
@@ -454,7 +454,7 @@ def test_without_a_schema_a_cell_of_csv_is_the_same_in_any_company(others: str) 
     """A2."""
     for cell, value in (("40", 40.0), ("a", "a"), ("4e1", 40.0)):
         table = table_of(f"{cell}\n{others}".encode(), CSV)
-        assert found_in(table).spelt.frame(table)[0][0] == value
+        assert found_in(table).spelt.read(table).frame()[0][0] == value
 
 
 @pytest.mark.parametrize(
@@ -466,7 +466,7 @@ def test_without_a_schema_a_number_that_no_float_holds_is_refused(body: bytes) -
     """X-26: as text it would pass, and fail in `predict`."""
     table = table_of(body, JSON)
     with pytest.raises(BadInput) as refused:
-        found_in(table).frame(table)
+        found_in(table).read(table).frame()
     assert refused.value.problems[0].row == 1
 
 
@@ -568,4 +568,4 @@ def test_the_header_of_a_file_with_an_index_is_understood(schema: Schema) -> Non
     body = X.rename(columns={"Unnamed: 0": ""}).to_csv(index=False).encode()
     layout = Layout(2, learned.is_header)
     table = joined(decode(BytesIO(body), CSV, layout))
-    assert_frame_equal(learned.frame(table), X)
+    assert_frame_equal(learned.read(table).frame(), X)

@@ -7,16 +7,13 @@ and the column named. No value is changed; text is spelt as `fit` saw the same v
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from runtime.errors import BadInput
 from runtime.tabular import cells, columns
 from runtime.tabular.columns import Column
 from runtime.tabular.rows import Rows
 from runtime.tabular.table import Table, header_names
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MAX_PROBLEMS = 10  # reported in one answer
 
@@ -169,10 +166,6 @@ class Schema:
         rows = Rows(self, columns.read(self.columns, raw, table.first, most))
         rows.ignored = len(set(given).difference(self.names)) if given else 0
         return rows
-
-    def frame(self, table: Table, most: int = MAX_PROBLEMS) -> "pd.DataFrame":
-        """Give the rows of a table as they were in `fit`. Raises: BadInput."""
-        return self.read(table, most).frame()
 
 
 def _folded(name: str) -> str:

@@ -321,8 +321,8 @@ def _as_fitted(model: Any, X: Any) -> Any:
 def _rows_like(X: Any, held_out: Any) -> pd.DataFrame:
     """Give the rows that the end of a job predicts, with the columns of X.
 
-    They are held-out rows, matched by name or, where they have other names, by place;
-    rows of X where there are none, or where they have too few columns.
+    They are held-out rows, matched by name or, where they have no names, by place; rows
+    of X where there are none, or where they lack a column.
     """
     fitted = pd.DataFrame(X)
     if held_out is None:
@@ -331,7 +331,8 @@ def _rows_like(X: Any, held_out: Any) -> pd.DataFrame:
     absent = [name for name in fitted.columns if name not in rows.columns]
     if not absent:
         return _ordered(rows, fitted.columns)
-    if len(rows.columns) == len(fitted.columns):
+    nameless = isinstance(rows.columns, pd.RangeIndex)
+    if nameless and len(rows.columns) == len(fitted.columns):
         return rows.set_axis(fitted.columns, axis="columns")
     names = ", ".join(map(repr, absent))
     print(f"the held-out rows lack {names}: rows of X are predicted in their place")
