@@ -94,7 +94,7 @@ def test_files_without_a_byte_are_left_out_and_counted(
     put(channel, "part-1", "a,b\n1,2\n")
     put(channel, name, content)
     assert column(channel) == [1]
-    assert capsys.readouterr().out == "1 empty files are left out\n"
+    assert capsys.readouterr().out == "empty files that are left out: 1\n"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from harness import ROOT, table_of
 from runtime import data, formats, split_target
 from runtime.data.readers import is_remote
 from runtime.errors import ClientError
-from runtime.tabular import cells
+from runtime.tabular import cells, dataframes
 from runtime.tabular.schema import Schema
 
 LARGE = 2**23  # bytes of a file that pandas reads in several places at once
@@ -975,15 +976,35 @@ def test_a_parquet_column_that_no_request_can_spell_is_left_out_and_named(
     frame = data.read(channel)
     kind = parquet.read_schema(channel / "a.parquet").field("when").type
     assert frame.to_dict("list") == {"ok": [1, 2, 3]}
-    assert capsys.readouterr().out == (
-        f"column 'when' is left out: no request can spell its type {kind}\n"
-    )
+    why = f"no request can spell its type {kind}"
+    if str(kind).startswith(("timestamp", "date")):
+        why = f"its type is {kind}, and parse_dates=['when'] reads it"
+    assert capsys.readouterr().out == f"column 'when' is left out: {why}\n"
     with pytest.raises(ClientError) as wrong:
         split_target(frame, "when")
     assert str(wrong.value) == (
         f"there is no target column 'when'; its type {kind} was left out: "
         "write numbers or text"
     )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.date32(), pa.timestamp("us"), pa.timestamp("ns"), pa.timestamp("ms", "UTC")],
+    ids=str,
+)
+def test_a_parquet_column_of_dates_is_read_where_it_is_asked_for(
+    channel: Path, kind: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in CSV, and a request spells it as ISO 8601."""
+    when = pa.array([datetime(2026, 1, 31), None]).cast(kind)  # noqa: DTZ001 -- none
+    put_arrow(channel / "a.parquet", ok=[1, 2], when=when)
+    frame = data.read(channel, parse_dates=["when"])
+    assert frame["when"].dtype.kind == "M"
+    assert frame["when"].isna().tolist() == [False, True]
+    assert frame["when"].iloc[0].isoformat().startswith("2026-01-31T00:00:00")
+    assert capsys.readouterr().out == ""
+    dataframes.check(frame)
 
 
 @pytest.mark.parametrize("values", UNSPEAKABLE, ids=lambda values: str(values.type))

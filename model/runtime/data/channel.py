@@ -154,7 +154,7 @@ def _files(folder: Path) -> dict[str, Path]:
         message = f"channel {folder.name!r} is empty: {found} in {folder}"
         raise ClientError(message)
     if len(full) < len(paths):
-        print(f"{len(paths) - len(full)} empty files are left out")
+        print(f"empty files that are left out: {len(paths) - len(full)}")
     return {str(path.relative_to(folder.parent)): path for path in sorted(full)}
 
 
@@ -240,7 +240,10 @@ def _leave_out(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
                 raise ClientError(message)
             if name in frame:
                 del frame[name]
-        print(f"column {name!r} is left out: no request can spell its type {found}")
+        why = f"no request can spell its type {found}"
+        if found.startswith(("timestamp", "date")):
+            why = f"its type is {found}, and parse_dates=[{name!r}] reads it"
+        print(f"column {name!r} is left out: {why}")
     return left_out
 
 

@@ -109,10 +109,11 @@ def leading_zeros(
 def read_parquet(file: Path, options: ColumnOptions) -> pd.DataFrame:
     """Read a Parquet file, less the columns of types that no request can spell.
 
-    `attrs["left_out"]` has their types by name. Raises: ValueError where there are no
-    others, or where the owner declares one of them.
+    So are dates, but for those that `parse_dates` names. `attrs["left_out"]` has their
+    types by name. Raises: ValueError where there are no others, or where the owner
+    declares one of them.
     """
-    _require_pyarrow(options)
+    _require_pyarrow(options, "parse_dates")
     with parquet.ParquetFile(file) as table:
         fields = [f for f in table.schema_arrow if not ROW_NUMBERS.fullmatch(f.name)]
         names = [field.name for field in fields]
@@ -331,11 +332,11 @@ def _spell_values(known: "pd.Series[Any]") -> bool:
     )
 
 
-def _require_pyarrow(options: ColumnOptions) -> None:
+def _require_pyarrow(options: ColumnOptions, *known: str) -> None:
     if pa is None:
         message = "it needs the package pyarrow: add it to requirements.in"
         raise ModuleNotFoundError(message)
-    for option in options.others.keys() - {"header", "sep"}:
+    for option in options.others.keys() - {"header", "sep", *known}:
         message = f"the option {option} is for CSV alone"
         raise ValueError(message)
 
@@ -343,7 +344,10 @@ def _require_pyarrow(options: ColumnOptions) -> None:
 def _left_out(fields: list[Any], options: ColumnOptions) -> dict[str, str]:
     """Find the types that no request can spell, by column."""
     types = {
-        f.name: str(f.type) for f in fields if arrow_type(_decoded(f.type)) is None
+        f.name: str(f.type)
+        for f in fields
+        if arrow_type(_decoded(f.type)) is None
+        and not (_is_date(f.type) and options.column(f.name).dates is not None)
     }
     for name, found in types.items():
         declared = options.by_column and options.dtype(name) is not None
@@ -372,12 +376,18 @@ def _plain(values: Any) -> Any:
     """Give a column of Arrow's one of the few types that stand for the others."""
     given = _decoded(values.type)
     values = values.cast(given)
+    if _is_date(given):
+        return values.cast(pa.timestamp("us", getattr(given, "tz", None)))
     kind = arrow_type(given)
     if pa.types.is_decimal(given):
         values = values.cast(pa.string())  # of its digits a float is rounded once
     if pa.types.is_string(given):
         return values
     return values.cast(kind, safe=False)  # all are wider, uint64 is rounded
+
+
+def _is_date(given: Any) -> bool:
+    return bool(pa.types.is_timestamp(given) or pa.types.is_date(given))
 
 
 def _texts(values: list[Any]) -> "pd.Series[Any]":
