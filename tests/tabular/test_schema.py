@@ -417,7 +417,7 @@ def test_numbered_columns_can_be_named_by_their_numbers(value: Any) -> None:
 
 def test_names_alone_keep_the_order_and_refuse_what_is_absent() -> None:
     schema = Schema.of_names(["a", "b"])
-    assert not schema.typed
+    assert not schema.has_types
     assert from_json(schema, {"b": 2, "a": 1}).to_dict("list") == {"a": [1], "b": [2]}
     assert problems(schema, {"a": 1}) == [(1, "b")]
     with pytest.raises(BadInput, match="missing: b; expected a, b"):
@@ -454,7 +454,7 @@ def test_without_a_schema_a_cell_of_csv_is_the_same_in_any_company(others: str) 
     """A2."""
     for cell, value in (("40", 40.0), ("a", "a"), ("4e1", 40.0)):
         table = table_of(f"{cell}\n{others}".encode(), CSV)
-        assert found_in(table).spelt.read(table).frame()[0][0] == value
+        assert found_in(table).of_texts.read(table).frame()[0][0] == value
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def _of_values(known: list[Any], dtype: Any, *, has_none: bool) -> Column:
         numbers = spelling_of_numbers(known)
         dtype = "object" if has_none else "str"
         return Column(
-            "", dtype, categories=(*known,), numbers=numbers, has_none=has_none
+            "", dtype, categories=(*known,), number_spelling=numbers, has_none=has_none
         )
     if kinds == {bool}:
         return Column("", "object[bool]", has_none=has_none)

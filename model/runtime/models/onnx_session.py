@@ -120,7 +120,7 @@ class Onnx:
 
     def _run(self, rows: Mapping[Any, Any], *outputs: int) -> Any:
         if isinstance(rows, Rows):
-            rows = rows.as_read([*self._numbers.values(), *self._texts.values()])
+            rows = rows.raw_columns([*self._numbers.values(), *self._texts.values()])
         columns = [rows[name] for name in self._numbers.values()]
         kind = "float64" if self._beyond else "float32"
         numbers = np.array(columns, kind).astype("float64", copy=False)

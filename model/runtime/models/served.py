@@ -70,7 +70,7 @@ class ServedModel:
         self.instant = owner.instant
         self._cold = cold
         self._preferred = preferred
-        self._typed = schema is not None and schema.typed
+        self._typed = schema is not None and schema.has_types
         # Whether a body may be predicted in slices: no row knows of another, and it is
         # not the owner who writes the answer to all of them.
         self.divisible = owner.batchable and self._typed and owner.encode is None

@@ -139,7 +139,7 @@ def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
 def _schema(model: ServedModel, table: Table) -> Schema:
     """Give the schema that a CSV body is read with."""
     schema = model.schema or found_in(table)
-    return schema if schema.typed else schema.spelt
+    return schema if schema.has_types else schema.of_texts
 
 
 def _sendable(model: ServedModel, body: bytes) -> tuple[Table, list[int]]:
@@ -277,7 +277,7 @@ def required(model: ServedModel, row: list[Any] | None = None) -> list[str | int
     MOST_COLUMNS none is looked for, unless the model bears all of them missing.
     """
     schema = model.schema
-    if schema is None or not schema.typed or model.owner.decode:
+    if schema is None or not schema.has_types or model.owner.decode:
         return []
     names = [column.name for column in schema.columns]
     whole = [column.example for column in schema.columns] if row is None else row

@@ -210,8 +210,8 @@ class _Invocation:
         schema = model.schema or found_in(table)
         if self._kind == formats.PLAIN:
             schema = schema.literal()  # a document may be the word `null`, or nothing
-        elif not schema.typed and self._kind == formats.CSV:
-            schema = schema.spelt
+        elif not schema.has_types and self._kind == formats.CSV:
+            schema = schema.of_texts
         rows = schema.read(table, most)
         self._record.ignored_columns = rows.ignored
         return _Slice(rows, n_rows, first)
@@ -258,7 +258,7 @@ class _Invocation:
     async def _pattern(self) -> Outputs:
         """Give an answer as it looks, to a synthetic row."""
         schema = self._model.schema
-        if schema is None or not schema.typed:
+        if schema is None or not schema.has_types:
             return Outputs({"prediction": [None]}, named=False)
         rows = await self._run(self._model.example)
         return await self._predicted(_Slice(rows, count(rows)))

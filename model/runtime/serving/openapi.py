@@ -90,7 +90,7 @@ _ATTRIBUTES = {
 def request(schema: Schema | None) -> dict[str, Any]:
     """Give the `openapi_extra` of the route: a header, and bodies with examples."""
     text: dict[str, Any] = {"schema": {"type": "string"}}
-    examples = _examples(schema) if schema is not None and schema.typed else {}
+    examples = _examples(schema) if schema is not None and schema.has_types else {}
     bodies = {name: text | examples.get(name, {}) for name in READ}
     body = {"required": True, "content": bodies}
     return {"parameters": [_ATTRIBUTES], "requestBody": body}

@@ -45,7 +45,7 @@ class Column:
     Where nothing is known it is "any", or "spelt" for cells that have no types, as in
     CSV. `na_values` lists the texts of a missing cell, None if they are `NA_VALUES`. A
     `closed` column refuses text that is none of its categories, a `required` one a
-    missing value. `numbers` says how numbers are spelt in a column of text, "" where
+    missing value. `number_spelling` says how a column of text spells numbers, "" where
     there were none; `has_none` that a missing cell is None, where others have NaN.
     """
 
@@ -57,7 +57,7 @@ class Column:
     na_values: tuple[str, ...] | None = None
     closed: bool = False
     required: bool = False
-    numbers: str = ""
+    number_spelling: str = ""
     has_none: bool = False
 
     @classmethod
@@ -73,15 +73,16 @@ class Column:
         if cells.reader(column["dtype"]) is None:
             message = f"dtype {column['dtype']!r}"
             raise ValueError(message)
-        found = cls(**column)
-        if "numbers" in stored or not found.is_text:
+        spelling = column.pop("numbers", None)
+        found = cls(**column, number_spelling=spelling or "")
+        if spelling is not None or not found.is_text:
             return found
-        return replace(found, numbers=spelling_of_numbers(found.categories))
+        return replace(found, number_spelling=spelling_of_numbers(found.categories))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values for model.json."""
         kept = (field.name for field in fields(self) if field.name != "closed")
-        stored = {"na_values": "missing"}
+        stored = {"na_values": "missing", "number_spelling": "numbers"}
         return {stored.get(name, name): getattr(self, name) for name in kept}
 
     @property
@@ -148,11 +149,11 @@ class Column:
                 return flag or cell  # which no text is
         if not isinstance(cell, str | int | float):
             return cell
-        if self.numbers == OWN:
+        if self.number_spelling == OWN:
             return self._of_value(cell)
         if isinstance(cell, str):
-            return cell.partition(".")[0] + self.numbers[1:]
-        point_zero = self.numbers == POINT_ZERO and abs(cell) < _EXACT
+            return cell.partition(".")[0] + self.number_spelling[1:]
+        point_zero = self.number_spelling == POINT_ZERO and abs(cell) < _EXACT
         return repr(float(cell)) if point_zero else cells.digits(cell)
 
     def _of_value(self, cell: str | float) -> str:
@@ -196,8 +197,8 @@ class Column:
     def _other_spelling(self) -> re.Pattern[str] | None:
         """What texts look like that may have to be respelt; None of most columns."""
         others = [_FLAG] * bool(self._flags)
-        if self.numbers != OWN or self.categories:
-            others.append(_OTHER_SPELLINGS.get(self.numbers, ""))
+        if self.number_spelling != OWN or self.categories:
+            others.append(_OTHER_SPELLINGS.get(self.number_spelling, ""))
         found = "|".join(filter(None, others))
         return re.compile(found, re.ASCII) if found and self.is_text else None
 

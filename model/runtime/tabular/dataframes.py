@@ -86,13 +86,13 @@ def _learn(values: "pd.Series[Any]", dtype: str) -> Column:
     described = Column(name, dtype, has_none=_has_none(values))
     if dtype.startswith("category"):
         categories = tuple(values.cat.categories.tolist())
-        numbers = spelling_of_numbers(categories) if described.is_text else ""
+        spelling = spelling_of_numbers(categories) if described.is_text else ""
         return replace(
             described,
             example=_plain(values.mode().iloc[0]),
             categories=categories,
             ordered=bool(values.cat.ordered),
-            numbers=numbers,
+            number_spelling=spelling,
         )
     if described.is_boolean:
         return replace(described, example=bool(values.mode().iloc[0]))
@@ -100,7 +100,7 @@ def _learn(values: "pd.Series[Any]", dtype: str) -> Column:
         return replace(described, example=_median(values, dtype))
     counts = values.value_counts()
     texts = tuple(sorted(counts.index))
-    described = replace(described, numbers=spelling_of_numbers(texts))
+    described = replace(described, number_spelling=spelling_of_numbers(texts))
     if len(counts) >= MAX_CATEGORIES:
         return replace(described, example="text")
     return replace(described, example=counts.index[0], categories=texts)

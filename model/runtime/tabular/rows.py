@@ -72,7 +72,7 @@ class Rows(dict[str | int, Any]):
         """Give a dict of the columns and others."""
         return dict(self) | other
 
-    def as_read(self, names: Iterable[str | int]) -> dict[str | int, Any]:
+    def raw_columns(self, names: Iterable[str | int]) -> dict[str | int, Any]:
         """Give columns as they lie here, lists or arrays. Raises: KeyError."""
         get = dict.__getitem__
         return {name: get(self, name) for name in names}
@@ -81,19 +81,19 @@ class Rows(dict[str | int, Any]):
     def concat(cls, batches: Sequence["Rows"]) -> "Rows":
         """Put batches of one schema, at least one, behind one another."""
         schema = batches[0].schema
-        columns = (batch.as_read(schema.places).values() for batch in batches)
+        columns = (batch.raw_columns(schema.places).values() for batch in batches)
         return cls(schema, [_joined(pieces) for pieces in zip(*columns, strict=True)])
 
     def row(self, number: int) -> "Rows":
         """Give one row alone; the first is 0."""
-        columns = self.as_read(self.schema.places).values()
+        columns = self.raw_columns(self.schema.places).values()
         return Rows(self.schema, [[column[number]] for column in columns])
 
     def frame(self) -> "pd.DataFrame":
         """Give the rows as they were in `fit`, `(n_rows, n_features)`."""
         from runtime.tabular import dataframes  # noqa: PLC0415 -- and pandas with it
 
-        columns = self.as_read(self.schema.places).values()
+        columns = self.raw_columns(self.schema.places).values()
         return dataframes.frame(self.schema.columns, columns)
 
     def _array(self, name: str | int, values: list[Any]) -> Any:

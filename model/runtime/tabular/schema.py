@@ -73,7 +73,7 @@ class Schema:
         return [column.to_json() for column in self.columns]
 
     @cached_property
-    def typed(self) -> bool:
+    def has_types(self) -> bool:
         """Say whether `example` can make a row: the types were taken at training."""
         return all(column.example is not None for column in self.columns)
 
@@ -95,11 +95,11 @@ class Schema:
 
     def literal(self) -> "Schema":
         """Give the same schema, for which no text means a missing value or a number."""
-        columns = (replace(c, na_values=(), numbers="") for c in self.columns)
+        columns = (replace(c, na_values=(), number_spelling="") for c in self.columns)
         return Schema(tuple(columns))
 
     @cached_property
-    def spelt(self) -> "Schema":
+    def of_texts(self) -> "Schema":
         """Give the same schema for a format without types, as CSV is.
 
         Where nothing is known of a column, a cell that spells a number is one there.
