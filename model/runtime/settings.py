@@ -73,6 +73,8 @@ class Settings(BaseModel):
     # Elsewhere than on Linux no one counts the threads that loading has left.
     preload: bool = _set(sys.platform == "linux", "MODEL_PRELOAD")
     """load the model once, before the workers fork, where safe"""
+    allow_pickle: bool = _set(True, "MODEL_ALLOW_PICKLE")  # noqa: FBT003 -- likewise
+    """false: no pickle is opened, not by your code either; ONNX or skops answers"""
     engine: Literal["onnx", "scikit-learn"] = _set("onnx", "MODEL_ENGINE")
     """what answers for `load(model_dir, fast=True)`, where both can"""
     version_check: Literal["fail", "warn", "off"] = _set("fail", "MODEL_VERSION_CHECK")
@@ -87,7 +89,7 @@ class Settings(BaseModel):
     def _names(cls, text: object) -> object:
         return names(text) if isinstance(text, str) else text
 
-    @field_validator("preload", "batch", "multi_model", mode="before")
+    @field_validator("preload", "batch", "multi_model", "allow_pickle", mode="before")
     @classmethod
     def _switch(cls, word: object) -> object:
         if str(word).lower() not in ("true", "1", "false", "0"):

@@ -53,7 +53,7 @@ def test_a_folder_that_does_not_exist_is_made(tmp_path: Path) -> None:
 
 def test_the_description_says_what_made_the_model(tmp_path: Path) -> None:
     """X-29."""
-    boosters = ("lightgbm", "xgboost", "xgboost-cpu")
+    optional = ("lightgbm", "skops", "xgboost", "xgboost-cpu")
     installed = {found.name for found in distributions()}
     artifact.save(tmp_path, 1, {"columns": [{"name": "a"}], "job": "j"})
     description = artifact.describe(tmp_path)
@@ -62,7 +62,7 @@ def test_the_description_says_what_made_the_model(tmp_path: Path) -> None:
         "versions": {
             "python": platform.python_version(),
             **{p: version(p) for p in ("scikit-learn", "numpy", "pandas", "joblib")},
-            **{p: version(p) for p in boosters if p in installed},
+            **{p: version(p) for p in optional if p in installed},
         },
         "columns": [{"name": "a"}],
         "job": "j",

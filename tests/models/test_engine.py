@@ -125,8 +125,8 @@ def without_description(folder: Path) -> None:
     ("harm", "reason"),
     [
         (without_onnx, "there is no model.onnx"),
-        (of_another_model, "model.onnx was made of another model.joblib"),
-        (without_description, "model.onnx was made of another model.joblib"),
+        (of_another_model, "model.onnx was made of another estimator"),
+        (without_description, "model.onnx was made of another estimator"),
         (cut, "model.onnx cannot be loaded: "),
         (empty, "model.onnx cannot be loaded: "),
     ],

@@ -1,8 +1,10 @@
-"""What lies in the model folder: `model.joblib`, and `model.json` that describes it.
+"""What lies in the model folder: the estimator, and `model.json` that describes it.
 
 Each file appears whole or not at all (T-42). `Job` says what model.json holds, and
-`validation` amends it at the end of a job; `ServedModel.load` reads it. The folder may
-also come from elsewhere: then there is one pickle of any name and no model.json.
+`validation` amends it at the end of a job; `ServedModel.load` reads it. The estimator
+is `model.joblib`, a pickle, which may run any code when it is opened, or `model.skops`,
+which runs none. The folder may also come from elsewhere: then there is one file of any
+name for it, and no model.json.
 """
 
 import gzip
@@ -10,10 +12,11 @@ import hashlib
 import json
 import os
 import platform
+import sys
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +26,7 @@ import runtime
 from runtime.errors import ModelError
 
 ESTIMATOR = "model.joblib"
+SKOPS = "model.skops"
 DESCRIPTION = "model.json"
 ONNX = "model.onnx"
 ONNX_NOTE, ONNX_ORIGIN = "onnx", "onnx_of"  # what model.json says of it
@@ -33,38 +37,76 @@ PREDICTOR_NOTE = "predictor"  # how its answers differ from those of `model.pred
 _NO_ONNX = "scikit-learn will answer, which is right and slower than ONNX: "
 ARCHIVE = "model.tar.gz"
 PICKLES = (".joblib", ".pkl", ".pickle")
+TRUSTED = "trusted_types"  # of model.skops: those that skops does not know
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib")
-OPTIONAL = ("lightgbm", "xgboost", "xgboost-cpu")  # where they are installed
+OPTIONAL = ("lightgbm", "skops", "xgboost", "xgboost-cpu")  # where they are installed
 Write = Callable[[IO[bytes]], object]  # of a file's content
 
 
-def members(model: Any, description: dict[str, Any]) -> dict[str, Write]:
-    """Give what writes each file: the estimator, then its description with versions."""
-    import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
+def members(
+    model: Any, description: dict[str, Any], skops: bytes = b""
+) -> dict[str, Write]:
+    """Give what writes each file: the estimator, then its description with versions.
 
-    made_by = {"runtime": runtime.__version__, "versions": versions()}
-    return {
-        ESTIMATOR: lambda file: joblib.dump(model, file),
-        DESCRIPTION: _writing({**made_by, **description}),
-    }
-
-
-def save(model_dir: Path, model: Any, description: dict[str, Any]) -> None:
-    """Write the files of a model, each whole or not at all."""
-    for name, content in members(model, description).items():
-        write(model_dir / name, content)
-
-
-def load(model_dir: Path) -> Any:
-    """Load the fitted estimator: model.joblib, else the one pickle in the folder.
-
-    Raises: ModelError, which names the file.
+    `skops` is the estimator's content without a pickle, as `without_pickle` gives it.
     """
     import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
 
-    file = _estimator(model_dir)
+    made_by = {"runtime": runtime.__version__, "versions": versions()}
+    pickled: dict[str, Write] = {ESTIMATOR: lambda file: joblib.dump(model, file)}
+    estimator = {SKOPS: lambda file: file.write(skops)} if skops else pickled
+    return {**estimator, DESCRIPTION: _writing({**made_by, **description})}
+
+
+def save(
+    model_dir: Path, model: Any, description: dict[str, Any], skops: bytes = b""
+) -> None:
+    """Write the files of a model, each whole or not at all, as of `members`."""
+    for name, content in members(model, description, skops).items():
+        write(model_dir / name, content)
+    # One that was saved before, in the other format.
+    (model_dir / (ESTIMATOR if skops else SKOPS)).unlink(missing_ok=True)
+
+
+def without_pickle(model: Any) -> tuple[bytes, list[str]]:
+    """Give the content of model.skops, and the types in it that skops does not know.
+
+    Raises: ModelError where skops is absent, or what it saves cannot be loaded.
+    """
     try:
-        return joblib.load(file)
+        import skops.io  # noqa: PLC0415 -- optional
+    except ModuleNotFoundError as exc:
+        message = (
+            f"{SKOPS} needs the package skops, which is not installed: "
+            "local-test/add-package.sh skops"
+        )
+        raise ModelError(message) from exc
+    try:
+        content: bytes = skops.io.dumps(model)
+        types: list[str] = skops.io.get_untrusted_types(data=content)
+        skops.io.loads(content, trusted=types)  # it saves what it cannot load
+    except Exception as exc:  # skops', of many kinds
+        first = str(exc).partition("\n")[0]
+        name = type(model).__name__
+        message = f"skops cannot save {name}: {first}"
+        raise ModelError(message) from exc
+    return content, types
+
+
+def load(model_dir: Path, trusted: Sequence[str] | None = None) -> Any:
+    """Load the estimator: model.joblib, model.skops, or the one such file there is.
+
+    Of a file of skops only types are made that skops knows or that are `trusted`; None
+    trusts all, as a pickle has to be. Raises: ModelError, which names the file.
+    """
+    file = _estimator(model_dir)
+    if file.suffix in PICKLES and _is_forbidden:
+        message = f"{file} is a pickle, and MODEL_ALLOW_PICKLE=false opens none"
+        raise ModelError(message)
+    try:
+        return _read(file, trusted)
+    except ModelError:
+        raise
     except Exception as exc:  # pickles raise anything
         message = f"cannot load {file}: {type(exc).__name__}: {exc}"
         if "__main__" in str(exc):
@@ -73,6 +115,44 @@ def load(model_dir: Path) -> Any:
                 "beside predictor.py, import it from there, and save the model again"
             )
         raise ModelError(message) from exc
+
+
+def _read(file: Path, trusted: Sequence[str] | None) -> Any:
+    if file.suffix in PICKLES:
+        import joblib  # noqa: PLC0415 -- with numpy, which `serve` may not need
+
+        return joblib.load(file)
+    import skops.io  # noqa: PLC0415 -- optional
+
+    needed = skops.io.get_untrusted_types(file=file)
+    if trusted is not None and not {*needed} <= {*trusted}:
+        message = (
+            f"{file} has types that predictor.py does not trust. If it is yours, write "
+            f"load(model_dir, trusted={needed}) there"
+        )
+        raise ModelError(message)
+    return skops.io.load(file, trusted=needed)
+
+
+_is_forbidden = False
+
+
+def forbid_pickles() -> None:
+    """Let this process, and those that it forks, open no pickle any more.
+
+    That goes for the owner's code too. Only plain values, in which no class and no
+    function is named, are still read.
+    """
+    global _is_forbidden  # noqa: PLW0603 -- as an audit hook is, once for a process
+    _is_forbidden = True
+    sys.addaudithook(_refuse_pickle)
+
+
+def _refuse_pickle(event: str, args: tuple[Any, ...]) -> None:
+    if event == "pickle.find_class":
+        name = ".".join(map(str, args))
+        message = f"a pickle asks for {name}, and MODEL_ALLOW_PICKLE=false opens none"
+        raise ModelError(message)
 
 
 def load_earlier(folder: Path) -> Any:
@@ -130,17 +210,24 @@ def _writing(description: dict[str, Any]) -> Write:
 
 
 def origin(model_dir: Path) -> str:
-    """Give the SHA-256 of model.joblib: model.json has that of what was converted."""
-    file = model_dir / ESTIMATOR
-    if not file.exists():
-        return ""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Give the SHA-256 of the estimator's file, "" where `save` has written none.
+
+    model.json has that of what was converted.
+    """
+    for file in (model_dir / ESTIMATOR, model_dir / SKOPS):
+        if file.exists():
+            with file.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+    return ""
 
 
 def is_changed(model_dir: Path, description: dict[str, Any]) -> bool:
-    """Say whether model.onnx was made of another model.joblib than lies beside it."""
-    return bool(description.get(ONNX_ORIGIN) != origin(model_dir))
+    """Say whether model.onnx was made of another estimator than lies beside it.
+
+    Where none lies there, because no pickle may, model.onnx is the model.
+    """
+    found = origin(model_dir) or description.get(ONNX_ORIGIN)
+    return found is None or found != description.get(ONNX_ORIGIN)
 
 
 def version_skew(description: dict[str, Any]) -> str | None:
@@ -165,12 +252,14 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _estimator(model_dir: Path) -> Path:
     """Find the file of the estimator; hidden files and archives do not count (R-06)."""
-    found = sorted(f for f in model_dir.glob("[!.]*") if f.suffix in PICKLES)
-    if model_dir / ESTIMATOR in found:
-        return model_dir / ESTIMATOR
+    kinds = (*PICKLES, ".skops")
+    found = sorted(f for f in model_dir.glob("[!.]*") if f.suffix in kinds)
+    for name in (ESTIMATOR, SKOPS):
+        if model_dir / name in found:
+            return model_dir / name
     if len(found) == 1:
         return found[0]
-    names = ", ".join(file.name for file in found) or f"none of *{', *'.join(PICKLES)}"
+    names = ", ".join(file.name for file in found) or f"none of *{', *'.join(kinds)}"
     message = f"no {ESTIMATOR} in {model_dir}, and no single pickle instead: {names}"
     raise ModelError(message)
 

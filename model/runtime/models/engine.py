@@ -6,7 +6,7 @@ argument, and is there only where a job has proved that it answers the same.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from runtime.tabular.rows import Rows
 log = logging.getLogger("serve")
 ONNX = "onnx"  # by its name in the settings
 _preferred: ContextVar[str] = ContextVar("preferred", default=ONNX)
+_trusts_all: ContextVar[bool] = ContextVar("trusts_all", default=False)
 
 
 @contextlib.contextmanager
@@ -30,15 +31,22 @@ def preferring(engine: str) -> Iterator[None]:
         _preferred.reset(token)
 
 
-def load(model_dir: Path, *, fast: bool = False) -> Any:
-    """Load the fitted estimator: model.joblib, else the one pickle in the folder.
+def trust_all() -> None:
+    """Let `load` trust all types of model.skops: in the job that has written it."""
+    _trusts_all.set(True)
 
-    With `fast` it is what answers fastest: model.onnx where it is equal, else the
-    estimator; `predict` and `predict_proba` then take `Rows` or a DataFrame. Raises:
-    ModelError, which names the file.
+
+def load(model_dir: Path, *, fast: bool = False, trusted: Sequence[str] = ()) -> Any:
+    """Load the fitted estimator: model.joblib, or the one other file of an estimator.
+
+    With `fast` it is what answers fastest: model.onnx where it is equal, and then no
+    pickle is opened, else the estimator; `predict` and `predict_proba` then take `Rows`
+    or a DataFrame. `trusted` are types that model.skops may have besides those that
+    skops knows. Raises: ModelError, which names the file.
     """
+    types = None if _trusts_all.get() else trusted
     if not fast:
-        return artifact.load(model_dir)
+        return artifact.load(model_dir, types)
     description = artifact.describe(model_dir) or {}
     why_not = hindrance(model_dir, description, _preferred.get())
     if not why_not:
@@ -47,7 +55,7 @@ def load(model_dir: Path, *, fast: bool = False) -> Any:
         except Exception as exc:  # noqa: BLE001 -- ONNX Runtime's, of many kinds
             why_not = f"{artifact.ONNX} cannot be loaded: {exc}"
     log.info("scikit-learn answers, not ONNX: %s", why_not)
-    return Framed(artifact.load(model_dir))
+    return Framed(artifact.load(model_dir, types))
 
 
 def hindrance(
@@ -55,7 +63,7 @@ def hindrance(
 ) -> str:
     """Say why ONNX does not answer; nothing where it does.
 
-    Without a `description` it is not checked that model.onnx belongs to model.joblib.
+    Without a `description` it is not checked that model.onnx belongs to the estimator.
     """
     if preferred != ONNX:
         return f"MODEL_ENGINE={preferred}"
@@ -64,7 +72,7 @@ def hindrance(
     if find_spec("onnxruntime") is None:
         return "onnxruntime is not installed"
     if description is not None and artifact.is_changed(model_dir, description):
-        return f"{artifact.ONNX} was made of another {artifact.ESTIMATOR}"
+        return f"{artifact.ONNX} was made of another estimator"
     return ""
 
 

@@ -219,12 +219,14 @@ class Job(Environment, Generic[Declared]):
         held_out: pd.DataFrame | None = None,
         *,
         onnx: bool = True,
+        pickle: bool = True,
     ) -> None:
         """Save a fitted estimator, and the schema of the X that it was fitted on.
 
         Some rows of `held_out`, by default those of `evaluate` or of X, are predicted
         as the last step of the job, which compares the answers with the model's own;
-        no row is stored. `onnx=False` makes no model.onnx. Raises: ClientError.
+        no row is stored. `onnx=False` makes no model.onnx. `pickle=False` writes
+        model.skops in the place of model.joblib, if skops can. Raises: ClientError.
         """
         state = self._state
         given = held_out if held_out is not None else state.held_out
@@ -234,9 +236,10 @@ class Job(Environment, Generic[Declared]):
         if not onnx:
             description |= artifact.without_onnx("train says onnx=False")
         with self._step("save"):
+            content = b"" if pickle else _without_pickle(model, description)
             with state.saving:
                 if self.leader:
-                    artifact.save(self.model_dir, model, description)
+                    artifact.save(self.model_dir, model, description, content)
                     state.sample = _sample(pd.DataFrame(X)) if onnx else None
                 state.saved.set()
             state.held_out = rows
@@ -374,6 +377,23 @@ def _sample(X: pd.DataFrame) -> pd.DataFrame:
     numbers = X.select_dtypes("number").reset_index(drop=True)
     ends = [*numbers.idxmin(skipna=True), *numbers.idxmax(skipna=True)]
     return pd.concat([some, X.iloc[sorted({int(end) for end in ends})]])
+
+
+def _without_pickle(model: Any, description: dict[str, Any]) -> bytes:
+    """Give the content of model.skops, and say the types that `serve` has to trust."""
+    try:
+        content, types = artifact.without_pickle(model)
+    except ModelError as exc:  # a pickle is better than no model
+        print(f"WARNING: model.joblib is saved, a pickle, as {exc}", flush=True)
+        return b""
+    description[artifact.TRUSTED] = types
+    if types:
+        print(
+            "serve opens model.skops, where ONNX does not answer, if predictor.py says "
+            f"load(model_dir, fast=True, trusted={types})",
+            flush=True,
+        )
+    return content
 
 
 def _classes(model: Any) -> Any:
