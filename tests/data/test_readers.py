@@ -26,7 +26,7 @@ from pyarrow import parquet
 
 from harness import ROOT, table_of
 from runtime import data, formats, split_target
-from runtime.data.readers import is_remote
+from runtime.data.files import is_remote
 from runtime.errors import ClientError
 from runtime.tabular import cells, dataframes
 from runtime.tabular.schema import Schema

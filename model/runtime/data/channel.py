@@ -25,19 +25,11 @@ from typing import Any
 import pandas as pd
 
 from runtime.data import kinds, odd_cells
+from runtime.data.arrow_files import read_jsonl, read_parquet
+from runtime.data.csv_files import leading_zeros, may_hide_missing, read_csv
+from runtime.data.files import COMPRESSED, format_by_content, is_empty, needs_threads
 from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.data.partitions import partition_columns
-from runtime.data.readers import (
-    COMPRESSED,
-    format_by_content,
-    is_empty,
-    leading_zeros,
-    may_hide_missing,
-    needs_threads,
-    read_csv,
-    read_jsonl,
-    read_parquet,
-)
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
 from runtime.tabular import cells
