@@ -1,15 +1,8 @@
 """The files of a channel -> one DataFrame, whatever their number and order.
 
-pandas gives the columns of a file types of their own. What a column of the channel is,
-all of its cells say together, the same however the rows were divided among files:
-
-    nothing but missing cells    float64
-    true and false               bool; object if cells are missing
-    whole numbers                int64; float64 if cells are missing, or beyond int64
-    numbers                      float64
-    anything else                str, as it is written
-
-So a column of CSV that is numbers here and text there is read again, as text.
+pandas gives the columns of a file types of their own; `column_types` says what a column
+of the channel is. So a column of CSV that is numbers here and text there is read again,
+as text.
 """
 
 import os
@@ -18,22 +11,19 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from math import nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from runtime.data import kinds, odd_cells
+from runtime.data import column_types, kinds, odd_cells
 from runtime.data.arrow_files import read_jsonl, read_parquet
-from runtime.data.csv_files import leading_zeros, may_hide_missing, read_csv
+from runtime.data.csv_files import leading_zeros, read_csv
 from runtime.data.files import COMPRESSED, format_by_content, is_empty, needs_threads
 from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.data.partitions import partition_columns
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
-from runtime.tabular import cells
-from runtime.tabular.cells import NA_VALUES
 
 _READERS: dict[str, Callable[..., pd.DataFrame]] = {
     "CSV": read_csv,
@@ -82,7 +72,7 @@ def read(
     frame[[*folders]] = folders
     own = {str(name): declared.column(str(name)) for name in frame}
     inferred = [name for name in own if own[name].dtype is None]
-    mixed = [name for name in inferred if _is_mixed(frame[name])]
+    mixed = [name for name in inferred if column_types.is_mixed(frame[name])]
     if declared.typed:
         _refuse_types(mixed, frames)
     elif learned:
@@ -92,7 +82,7 @@ def read(
         as_text = partial(reader, as_text=mixed)
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
     spelt = [*map(str, folders)] if declared.typed else [*own]
-    frame = _finish_all(frame, own, spelt)
+    frame = column_types.finish(frame, own, spelt)
     if learned:
         kinds.refuse_others(frame[inferred], learned, folder.name)
     notes = [] if learned else _row_numbers([*frames.values()], typed=declared.typed)
@@ -100,7 +90,7 @@ def read(
         notes += _lost_zeros(files, frames, declared)
     notes += _odd_cells(frame, own, spelt)
     print(*notes, sep="\n", end="\n" if notes else "")
-    missing = _missing(frame, own)
+    missing = column_types.na_texts(frame, own)
     frame.attrs |= {"missing": missing, "left_out": left_out, "notes": notes}
     return frame
 
@@ -206,7 +196,7 @@ def _read_files(
     threads = cpu_count() if any(map(needs_threads, files.values())) else 1
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells are lost
-        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `_is_mixed`
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # see `is_mixed`
         return [*pool.map(read_one, files)]
 
 
@@ -264,13 +254,6 @@ def _concatenate(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _is_mixed(values: "pd.Series[Any]") -> bool:
-    """Say whether cells are of several kinds, or numbers too large for an array."""
-    alike = ("boolean", "string", "empty")
-    inferred = pd.api.types.infer_dtype
-    return values.dtype == "object" and inferred(values, skipna=True) not in alike
-
-
 def _refuse_types(mixed: list[str], frames: dict[str, pd.DataFrame]) -> None:
     """Refuse that types meet in a format in which cells have types."""
     if not mixed:
@@ -286,19 +269,6 @@ def _refuse_types(mixed: list[str], frames: dict[str, pd.DataFrame]) -> None:
         f"read as text, dtype={{{name!r}: 'str'}}"
     )
     raise ClientError(message)
-
-
-def _finish_all(
-    frame: pd.DataFrame, own: dict[str, ColumnOption], spelt: Collection[str]
-) -> pd.DataFrame:
-    """Finish columns, some at a time; the cells of those in `spelt` are spelt."""
-
-    def finish(name: str) -> "pd.Series[Any]":
-        return _finish(frame[name], own[name], typed=name not in spelt)
-
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        columns = dict(zip(own, pool.map(finish, own), strict=True))
-    return pd.DataFrame(columns, copy=False)
 
 
 def _odd_cells(
@@ -337,61 +307,3 @@ def _lost_zeros(
         f"zeros mean something, read it as text, dtype={{{column!r}: 'str'}}"
         for column, cell in lost.items()
     ]
-
-
-def _missing(frame: pd.DataFrame, own: dict[str, ColumnOption]) -> dict[str, list[str]]:
-    """List the texts of a missing cell, where they are not those of all columns."""
-    texts = {
-        name: o.na_texts if frame[name].dtype == "str" else o.na_others
-        for name, o in own.items()
-    }
-    return {n: sorted(given) for n, given in texts.items() if given != NA_VALUES}
-
-
-def _finish(
-    values: "pd.Series[Any]", own: ColumnOption, *, typed: bool
-) -> "pd.Series[Any]":
-    """Give a column its type, and make missing what the owner says is missing."""
-    dtype = own.dtype
-    if values.dtype == "object" and dtype is None:
-        values = values.where(values.notna(), nan).infer_objects()
-    if values.dtype == "str":
-        if typed or may_hide_missing(values):
-            values = _without(values, own.na_texts)
-        if not typed and dtype is None:
-            values = _as_spelt(values)
-    if values.dtype.kind in "iuf":
-        values = _without(values, own.na_numbers)
-    if dtype is not None:
-        return _declared(values, dtype)
-    if values.dtype == "uint64" or values.isna().all():
-        return values.astype("float64")
-    return values
-
-
-def _declared(values: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":
-    try:
-        return values.astype(dtype)
-    except (TypeError, ValueError) as exc:
-        message = f"column {values.name!r} is no {dtype}: {exc}"
-        raise ClientError(message) from exc
-
-
-def _as_spelt(text: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Make text numbers, or true and false, if all of its cells spell such."""
-    known = text.dropna()
-    if all(map(cells.is_number, known)):
-        numbers = text.map(cells.spelt, "ignore")
-        return numbers if numbers.dtype == "int64" else numbers.astype("float64")
-    if all(cell.lower() in ("true", "false") for cell in known):
-        flags = text.astype("object").map(cells.boolean, "ignore")
-        return flags.infer_objects()
-    return text
-
-
-def _without(values: "pd.Series[Any]", unwanted: Collection[Any]) -> "pd.Series[Any]":
-    if not unwanted:
-        return values
-    # pandas compares with one value five times as fast as it looks for several.
-    found = values.isin([*unwanted]) if len(unwanted) > 1 else values.eq(*unwanted)
-    return values.mask(found) if found.any() else values
