@@ -22,6 +22,23 @@ usage() { # usage: usage TEXT
     exit 64
 }
 
+template::version() {
+    sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' "${root}/model/runtime/__init__.py"
+}
+
+# Says whether a path is the owner's: the last line of owned.txt that fits it decides.
+owned::has() { # usage: owned::has PATH [LIST]
+    local line pattern owned="no"
+    while read -r line; do
+        pattern="${line#!}"
+        # shellcheck disable=SC2053 # the right side is a pattern
+        [[ "${1}" == ${pattern} || "${1}" == ${pattern}/* ]] || continue
+        owned="yes"
+        [[ "${line}" == "${pattern}" ]] || owned="no"
+    done < <(grep -v '^#' "${2:-${root}/owned.txt}" || true)
+    [[ "${owned}" == "yes" ]]
+}
+
 mode::choose() {
     if [[ "${mode}" != "auto" ]]; then
         return
@@ -48,6 +65,7 @@ image::ensure() {
         buildkit=0
         arguments+=(--force-rm) # the classic builder leaves a container where it fails
     fi
+    arguments+=(--label "org.opencontainers.image.version=$(template::version)")
     if [[ -n "${BASE_IMAGE:-}" ]]; then
         arguments+=(--build-arg "BASE_IMAGE=${BASE_IMAGE}")
     fi
