@@ -140,6 +140,17 @@ print(sys._base_executable)' 2>/dev/null)"; then
     cp "${requirements}" "${venv}/requirements.txt"
 }
 
+# Makes the environment of the tool that compiles and audits requirements; sets `uv`.
+uv::ensure() {
+    local pinned
+    pinned="$(mktemp)"
+    echo "uv==0.13.9" >"${pinned}"
+    native::ensure "${root}/.venv-uv" "${pinned}"
+    rm -f "${pinned}"
+    # shellcheck disable=SC2034 # the scripts that source this use it
+    uv="$(dirname "${python}")/uv"
+}
+
 # usage: child::run COMMAND...
 # Runs a command in a process group of its own, and passes a stop on to it: Ctrl-C
 # becomes one SIGTERM, which is what SageMaker sends. `stopped` says whether it came.

@@ -22,7 +22,15 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from harness import ECHO, ROOT, environment, free_port, payload, until
+from harness import (
+    ECHO,
+    ROOT,
+    environment,
+    free_port,
+    payload,
+    until,
+    uv_environment,
+)
 
 LOCKED = [
     *("requirements.in", "requirements.txt"),
@@ -716,13 +724,7 @@ def test_after_a_wrong_name_everything_is_as_it_was(
 
 def test_the_files_that_name_packages_agree(checkout: Path) -> None:
     """With the real uv: compiled again they are as they were, and a name is found."""
-    script = 'source "$0"; echo uv==0.13.9 >"$1"; native::ensure "$2" "$1"'
-    common, venv = ROOT / "local-test/common.sh", ROOT / ".venv-uv"
-    pin = checkout.parent / "uv.txt"
-    command: list[str | Path] = ["bash", "-c", script, common, pin, venv]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("PyPI does not answer: add-package.sh is not tried with it")
-    (checkout / ".venv-uv").symlink_to(venv)
+    (checkout / ".venv-uv").symlink_to(uv_environment())
     before = packages(checkout)
     assert added(checkout)[0] == 0
     assert packages(checkout) == before
