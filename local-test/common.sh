@@ -30,12 +30,13 @@ template::version() {
 owned::has() { # usage: owned::has PATH [LIST]
     local line pattern owned="no"
     while read -r line; do
+        [[ "${line}" != \#* ]] || continue
         pattern="${line#!}"
         # shellcheck disable=SC2053 # the right side is a pattern
         [[ "${1}" == ${pattern} || "${1}" == ${pattern}/* ]] || continue
         owned="yes"
         [[ "${line}" == "${pattern}" ]] || owned="no"
-    done < <(grep -v '^#' "${2:-${root}/owned.txt}" || true)
+    done <"${2:-${root}/owned.txt}"
     [[ "${owned}" == "yes" ]]
 }
 
