@@ -44,6 +44,8 @@ apt update >&2
 dpkg-query --show --showformat 'Has ${Package}\\n'
 apt --simulate dist-upgrade
 """
+JSON = ["--output-format", "json", "--preview-features", "audit-command,json-output"]
+OUT = "PyPI has taken it away, as it may do harm"
 UPGRADED = re.compile(r"^Inst (\S+) \[(\S+)\] \((\S+)", re.MULTILINE)
 WHY = re.compile(r"^ *(?:error|cause|E|docker): *(.*)", re.MULTILINE)
 
@@ -135,9 +137,8 @@ def report(kind: str, check: Check, accepted: Accepted) -> int:
             f"    accepted until {e['review_by']}: {e['reason']}" for e in entries
         ]
     taken = f", {len(found) - left} accepted" if left < len(found) else ""
-    print(
-        f"{kind}: {what}: {left or 'no'} known vulnerabilities{taken}", *lines, sep="\n"
-    )
+    noun = "vulnerability" if left == 1 else "vulnerabilities"
+    print(f"{kind}: {what}: {left or 'no'} known {noun}{taken}", *lines, sep="\n")
     return FOUND if left else NOTHING
 
 
@@ -151,18 +152,16 @@ def python_vulnerabilities(root: Path, uv: str) -> tuple[str, list[Vulnerability
             '[project]\nname = "image"\nversion = "0"\nrequires-python = ">=3.11"\n'
             f"dependencies = {json.dumps(pins)}\n"
         )
-        options = ["--preview-features", "audit-command,json-output", *links]
-        command = [
-            uv,
-            "audit",
-            "--service-url",
-            OSV,
-            "--output-format",
-            "json",
-            *options,
-        ]
+        command = [uv, "audit", "--service-url", OSV, *JSON, *links]
         answer = json.loads(run(command, (NOTHING, FOUND), cwd=folder))
     found = [python_vulnerability(one) for one in answer["vulnerabilities"]]
+    found += [
+        Vulnerability(
+            frozenset([one["name"]]), f"{one['name']}: {one['reason'] or OUT}"
+        )
+        for one in answer["adverse_statuses"]
+        if one["status"] == "quarantined"
+    ]
     return f"{answer['summary']['audited_packages']} packages, asked of {OSV}", found
 
 
@@ -170,12 +169,13 @@ def python_vulnerability(found: dict[str, Any]) -> Vulnerability:
     """Describe what uv has found."""
     name, version = found["dependency"]["name"], found["dependency"]["version"]
     repair = "no version repairs it yet"
-    if found["fix_versions"]:
-        bound = f"{name}>={found['fix_versions'][0]}"
-        repair = f"write {bound} into requirements.in, run local-test/add-package.sh"
+    if fixes := found["fix_versions"]:
+        repair = f"repaired in {', '.join(fixes)}: write {name}>={fixes[-1]} into"
+        repair += " requirements.in, and run local-test/add-package.sh"
     names = [found["id"], *found["aliases"]]
-    text = f"{name} {version}: {found['summary'] or 'see the link'}\n    "
-    text += f"{', '.join(names)}: {found['link']}\n    {repair}"
+    link = found["link"] or f"https://osv.dev/vulnerability/{found['id']}"
+    text = f"{name} {version}: {found['summary'] or 'the link says what it is'}\n    "
+    text += f"{', '.join(names)}: {link}\n    {repair}"
     return Vulnerability(frozenset(names), text)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -170,7 +171,7 @@ def test_each_pin_is_asked_about_those_of_other_pythons_too(
 @pytest.mark.parametrize(
     ("fixed", "repair"),
     [
-        ("99.1", "write starlette>=99.1 into requirements.in, run local-test/add-pack"),
+        ("99.1", "repaired in 99.1: write starlette>=99.1 into requirements.in, and r"),
         ("", "no version repairs it yet"),
     ],
 )
@@ -180,10 +181,45 @@ def test_what_is_known_of_a_pin_is_a_failure_with_its_names_and_its_repair(
     osv.known["starlette"] = fixed
     status, said = audit(checkout, osv, "any")
     assert status == 1
-    assert ": 1 known vulnerabilities\n  starlette " in said
+    assert ": 1 known vulnerability\n  starlette " in said
     for words in ("CVE-2026-12345", str(ADVISORY["id"]), "A header is read twice"):
         assert words in said
     assert f"\n    {repair}" in said
+
+
+# What uv writes of a project that PyPI has taken away, and of an advisory of few words.
+ADVERSE = {"name": "evil", "status": "quarantined", "reason": None}
+UV = {
+    "summary": {"audited_packages": 2, "vulnerabilities": 1, "adverse_statuses": 2},
+    "vulnerabilities": [
+        {
+            "dependency": {"name": "good", "version": "1"},
+            "id": "PYSEC-1",
+            "aliases": [],
+            "summary": None,
+            "link": None,
+            "fix_versions": [],
+        }
+    ],
+    "adverse_statuses": [ADVERSE, ADVERSE | {"name": "old", "status": "archived"}],
+}
+
+
+def test_a_project_in_quarantine_is_a_failure_and_one_that_has_ended_is_none(
+    checkout: Path, osv: Osv
+) -> None:
+    (checkout / ".venv-uv").unlink()
+    (checkout / ".venv-uv/bin").mkdir(parents=True)
+    (checkout / ".venv-uv/requirements.txt").write_text("uv==0.13.9\n")
+    (checkout / ".venv-uv/bin/python").symlink_to(sys.executable)
+    (checkout / ".venv-uv/bin/uv").write_text(f"#!/bin/sh\necho '{json.dumps(UV)}'\n")
+    (checkout / ".venv-uv/bin/uv").chmod(0o755)
+    status, said = audit(checkout, osv, "any")
+    assert status == 1
+    assert ": 2 known vulnerabilities\n  good 1: the link says what it is\n" in said
+    assert "PYSEC-1: https://osv.dev/vulnerability/PYSEC-1\n" in said
+    assert "\n  evil: PyPI has taken it away, as it may do harm\n" in said
+    assert "old" not in said
 
 
 @pytest.mark.parametrize("name", ["CVE-2026-12345", ADVISORY["id"]])
@@ -209,7 +245,7 @@ def test_after_its_day_an_entry_is_a_failure_and_accepts_nothing(
         f" {LONG_AGO}: take the repair, or write why not and a later day\n"
     )
     osv.known["starlette"] = ""
-    assert ": 1 known vulnerabilities\n" in audit(checkout, osv, "any")[1]
+    assert ": 1 known vulnerability\n" in audit(checkout, osv, "any")[1]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +330,7 @@ def test_a_repair_that_the_image_lacks_is_a_failure_until_it_is_accepted(
 ) -> None:
     status, said = audit(checkout, osv, "any", APT=APT)
     assert status == 1
-    assert ": 1 known vulnerabilities\n  libzstd1 1.5.7+dfsg-1: repaired in 1.5" in said
+    assert ": 1 known vulnerability\n  libzstd1 1.5.7+dfsg-1: repaired in 1.5" in said
     accept(checkout, "libzstd1")
     status, said = audit(checkout, osv, "any", APT=APT)
     assert status == 0
