@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+import runtime
 from harness import (
     ECHO,
     ROOT,
@@ -58,7 +59,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("model", "output"):
         shutil.rmtree(folder / "local-test/test-dir" / name, ignore_errors=True)
     (folder / "tests").mkdir()
-    for name in (*LOCKED, "packages.txt"):
+    for name in (*LOCKED, "packages.txt", "owned.txt"):
         shutil.copy(ROOT / name, folder / name)
     python = folder / ".venv/bin/python"
     python.parent.mkdir(parents=True)
@@ -342,6 +343,8 @@ def test_without_an_image_it_is_built_first(checkout: Path, docker_log: Path) ->
     calls = docker_log.read_text().splitlines()
     words = [line.split()[0] for line in calls]
     assert words.index("build") < words.index("run")
+    label = f" --label org.opencontainers.image.version={runtime.__version__} "
+    assert label in calls[words.index("build")]
 
 
 CLASSIC = (
