@@ -97,6 +97,8 @@ def read_accepted(file: Path) -> Accepted:
         entries = []
     except tomllib.TOMLDecodeError as exc:
         return Accepted({}, [f"it cannot be read: {exc}"], set())
+    if not isinstance(entries, list):
+        return Accepted({}, ["an entry begins with [[accepted]]"], set())
     faults = {n: fault(n, entry) for n, entry in enumerate(entries, 1)}
     good = {entry["id"]: entry for n, entry in enumerate(entries, 1) if not faults[n]}
     return Accepted(good, [text for text in faults.values() if text], set())

@@ -257,6 +257,7 @@ def test_after_its_day_an_entry_is_a_failure_and_accepts_nothing(
         ('[[accepted]]\nid = "C"\nreason = "so"\nreview_by = "9999-01-01"', "C needs"),
         ('[[accepted]]\nreason = "so"\nreview_by = 9999-01-01', "entry 1 needs id"),
         ("[[accepted]]\nid = CVE-1", "it cannot be read: "),
+        ('[accepted]\nid = "CVE-1"', "an entry begins with [[accepted]]"),
     ],
 )
 def test_an_entry_that_is_not_whole_is_a_failure_with_the_form_it_needs(
