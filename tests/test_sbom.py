@@ -88,7 +88,13 @@ def test_the_image_lists_its_own_packages_of_python_and_of_debian(image: str) ->
     frozen = docker("run", "--rm", image, "pip", "freeze", "--all").split()
     names = {tuple(line.lower().replace("_", "-").split("==")) for line in frozen}
     assert listed(text, "pypi") == names
-    query = ("dpkg-query", "--show", "--showformat", "${Package} ${Version}\n")
-    shown = docker("run", "--rm", image, *query).splitlines()
-    assert listed(text, "deb") == {tuple(line.split()) for line in shown}
+    fields = "${Package} ${Version} ${source:Package}\n"
+    query = ("dpkg-query", "--show", "--showformat", fields)
+    shown = [line.split() for line in docker("run", "--rm", image, *query).splitlines()]
+    assert listed(text, "deb") == {(name, version) for name, version, _ in shown}
+    purls = [PackageURL.from_string(p["purl"]) for p in json.loads(text)["components"]]
+    found = [p.qualifiers for p in purls if p.type == "deb"]
+    sources = {one["upstream"].partition("@")[0] for one in found}
+    assert sources == {source for _, _, source in shown}
+    assert {one["distro"] for one in found} == {"debian-13"}
     assert in_image(image) == text
