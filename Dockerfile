@@ -47,8 +47,7 @@ RUN python3 -m compileall -q /opt/program
 # many models where SageMaker sets SAGEMAKER_MULTI_MODEL (H-59, H-65, I-13).
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
       com.amazonaws.sagemaker.capabilities.multi-models=true \
-      org.opencontainers.image.licenses=Apache-2.0 \
-      org.opencontainers.image.version=0.1.0
+      org.opencontainers.image.licenses=Apache-2.0
 
 WORKDIR /opt/program
 

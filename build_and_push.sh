@@ -5,6 +5,7 @@
 #   --tag TAG            push this tag only (default: the short git commit, and latest)
 #   --region REGION      (default: AWS_REGION, AWS_DEFAULT_REGION, or the configured one)
 #   --platform PLATFORM  linux/amd64 (default), or linux/arm64 for Graviton
+#   --sbom FILE          write the image's packages to FILE: Python's and Debian's, CycloneDX
 #   --dry-run            print the commands that would change something, run none of them;
 #                        without AWS's credentials <account> and <region> stand for yours
 #   --help               print this
@@ -38,17 +39,18 @@ main() {
     log_in
     push_image
     if [[ "${dry_run}" == no ]]; then verify_manifest; fi
+    if [[ -n "${sbom}" ]]; then write_sbom; fi
     if [[ "${latest}" == yes ]]; then move_latest; fi
     if [[ "${dry_run}" == no ]]; then print_address; fi
 }
 
 read_arguments() {
-    name="" tag="" region="" platform="linux/amd64" dry_run="no"
+    name="" tag="" region="" platform="linux/amd64" sbom="" dry_run="no"
     while [[ $# -gt 0 ]]; do
         case "${1}" in
             --help) print_usage && exit 0 ;;
             --dry-run) dry_run="yes" ;;
-            --tag | --region | --platform)
+            --tag | --region | --platform | --sbom)
                 [[ "${2:--}" != -* ]] || misuse "${1} needs a value"
                 read_option "${1}" "${2}"
                 shift
@@ -69,6 +71,11 @@ read_option() {
     local option="${1}" value="${2}" tag_rule='^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$'
     case "${option}" in
         --region) region="${value}" ;;
+        --sbom)
+            [[ -d "$(dirname "${value}")" && ! -d "${value}" ]] ||
+                misuse "--sbom names a file in a folder that is there, not ${value}"
+            sbom="${value}"
+            ;;
         --platform)
             [[ "${value}" == linux/amd64 || "${value}" == linux/arm64 ]] ||
                 misuse "--platform is linux/amd64 or linux/arm64, not ${value}"
@@ -156,9 +163,11 @@ find_identity() {
     grant="aws iam attach-role-policy --role-name YOUR-ROLE --policy-arn arn:${partition}:iam::aws:policy/AmazonEC2ContainerRegistry"
 }
 
-# Sets revision: the commit that is built, "" if there is none; tag; latest: yes or no.
+# Sets revision: the commit that is built, "" if there is none; tag; latest: yes or no;
+# version: that of the template.
 choose_tag() {
     local changes=""
+    version="$(sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' "${here}/model/runtime/__init__.py")"
     revision="" latest="no"
     # The commit must hold this Dockerfile: the checkout may be that of a folder above.
     if git -C "${here}" rev-parse --verify --quiet HEAD:./Dockerfile >/dev/null; then
@@ -231,6 +240,7 @@ build() {
     if [[ "${builder}" == buildx ]]; then
         command=(docker buildx build --platform "${platform}" --provenance=false --sbom=false)
     fi
+    command+=(--label "org.opencontainers.image.version=${version}")
     if [[ -n "${revision}" ]]; then
         command+=(--label "org.opencontainers.image.revision=${revision}")
     fi
@@ -305,6 +315,22 @@ verify_manifest() {
     [[ "${media_type}" == application/vnd.docker.distribution.manifest.v2+json ]] ||
         fail "${address}:${tag} is of type ${media_type}, which SageMaker refuses. Type ${again} after" \
             "aws ecr batch-delete-image --region ${region} --repository-name ${name} --image-ids imageTag=${tag} && docker buildx create --driver docker-container --use"
+}
+
+# The image itself is asked what is in it: the packages, and the digest that they belong to.
+write_sbom() {
+    local program="${here}/local-test/sbom.py" command=(
+        docker run --rm --interactive --network none --platform "${platform}"
+        --entrypoint python3 "${address}:${tag}" - "${address}"
+    )
+    if [[ "${dry_run}" == yes ]]; then
+        echo "${command[*]} \"\$(aws ecr batch-get-image --region ${region} --repository-name ${name} --image-ids imageTag=${tag} --query 'images[0].imageId.imageDigest' --output text)\" <'${program}' >'${sbom}'" >&3
+        return
+    fi
+    if ! "${command[@]}" "${digest}" <"${program}" >"${scratch}/sbom" ||
+        ! cat "${scratch}/sbom" >"${sbom}"; then
+        fail "${address}:${tag} is pushed, but its packages are not in ${sbom}: repair what is named above, then" "${again}"
+    fi
 }
 
 # The manifest just verified gets a second name: no second push that could differ.

@@ -77,9 +77,7 @@ bounds::write() {
 files=(requirements.in requirements.txt packages.txt tests/requirements.in tests/requirements.txt)
 draft="$(mktemp -d)"
 trap 'rm -rf "${draft}"' EXIT
-echo "uv==0.13.9" >"${draft}/uv.txt"
-native::ensure "${root}/.venv-uv" "${draft}/uv.txt"
-uv="$(dirname "${python}")/uv"
+uv::ensure
 
 cd "${root}"
 mkdir "${draft}/tests"

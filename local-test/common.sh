@@ -22,6 +22,24 @@ usage() { # usage: usage TEXT
     exit 64
 }
 
+template::version() {
+    sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' "${root}/model/runtime/__init__.py"
+}
+
+# Says whether a path is the owner's: the last line of owned.txt that fits it decides.
+owned::has() { # usage: owned::has PATH [LIST]
+    local line pattern owned="no"
+    while read -r line; do
+        [[ "${line}" != \#* ]] || continue
+        pattern="${line#!}"
+        # shellcheck disable=SC2053 # the right side is a pattern
+        [[ "${1}" == ${pattern} || "${1}" == ${pattern}/* ]] || continue
+        owned="yes"
+        [[ "${line}" == "${pattern}" ]] || owned="no"
+    done <"${2:-${root}/owned.txt}"
+    [[ "${owned}" == "yes" ]]
+}
+
 mode::choose() {
     if [[ "${mode}" != "auto" ]]; then
         return
@@ -48,6 +66,7 @@ image::ensure() {
         buildkit=0
         arguments+=(--force-rm) # the classic builder leaves a container where it fails
     fi
+    arguments+=(--label "org.opencontainers.image.version=$(template::version)")
     if [[ -n "${BASE_IMAGE:-}" ]]; then
         arguments+=(--build-arg "BASE_IMAGE=${BASE_IMAGE}")
     fi
@@ -120,6 +139,17 @@ print(sys._base_executable)' 2>/dev/null)"; then
         ${wheels[@]+"${wheels[@]}"} --requirement "${requirements}" ||
         die "packages are missing: repair ${requirements}, then run this again"
     cp "${requirements}" "${venv}/requirements.txt"
+}
+
+# Makes the environment of the tool that compiles and audits requirements; sets `uv`.
+uv::ensure() {
+    local pinned
+    pinned="$(mktemp)"
+    echo "uv==0.13.9" >"${pinned}"
+    native::ensure "${root}/.venv-uv" "${pinned}"
+    rm -f "${pinned}"
+    # shellcheck disable=SC2034 # the scripts that source this use it
+    uv="$(dirname "${python}")/uv"
 }
 
 # usage: child::run COMMAND...

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from functools import cache
 from io import BytesIO
@@ -364,6 +366,17 @@ def build_image(name: str, *more: str, folder: Path = ROOT) -> str:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def uv_environment() -> Path:
+    """Make .venv-uv as add-package.sh does; skips where PyPI does not answer."""
+    venv, command = ROOT / ".venv-uv", 'source "$0"; uv::ensure'
+    with (Path(tempfile.gettempdir()) / f"uv-{ROOT.stat().st_ino}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of pytest may make it too
+        made = ["bash", "-c", command, str(ROOT / "local-test/common.sh")]
+        if subprocess.run(made, capture_output=True).returncode:
+            pytest.skip("PyPI does not answer: what needs uv is not tested")
+    return venv
 
 
 def until(condition: Any, seconds: float) -> None:

@@ -3,8 +3,8 @@
 # then pytest.
 #
 # Usage: tests/run.sh [mine] [pytest arguments]
-#   mine   only what is yours: model/train, model/predictor.py, modules beside them and
-#          tests/sample. There style is advice; what cannot run is a failure.
+#   mine   only what is yours by owned.txt: model/train, model/predictor.py, the modules
+#          beside them, and tests/sample. There style is advice; what cannot run fails.
 #   Makes the environment .venv-tests first. What needs the image is skipped, with one
 #   line, where no Docker engine answers; --no-skips makes that a failure.
 #
@@ -21,13 +21,14 @@ done
 native::ensure "${root}/.venv-tests" "${root}/tests/requirements.txt"
 PATH="${root}/.venv-tests/bin:${PATH}"
 
-yours=(tests/sample)
-for path in model/*; do
+yours=()
+for path in model/* tests/*; do
     case "${path}" in
-        model/main.py | model/runtime | model/__pycache__) ;;
-        model/train | *.py) yours+=("${path}") ;;
-        *) [[ ! -d "${path}" ]] || yours+=("${path}") ;;
+        */__pycache__) continue ;;
+        model/train | *.py) ;;
+        *) [[ -d "${path}" ]] || continue ;;
     esac
+    if owned::has "${path}"; then yours+=("${path}"); fi
 done
 gently=(ruff check --quiet --isolated --target-version py313 --ignore I001)
 "${gently[@]}" --select E9,F63,F7,F82 "${yours[@]}" ||

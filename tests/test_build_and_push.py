@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import runtime
+
 ROOT = Path(__file__).parents[1]
+NEEDED = (
+    *("build_and_push.sh", "Dockerfile"),
+    *("local-test/sbom.py", "model/runtime/__init__.py"),
+)
 TOOLS = ("bash", "cat", "dirname", "env", "git", "grep", "mktemp", "rm", "sed", "tee")
 
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -60,6 +66,11 @@ case "${1} ${2}" in
     "version "*) [[ -n "${ENGINE}" ]] || stop "no daemon"; echo "${ENGINE}" ;;
     "buildx version") [[ "${BUILDX}" == yes ]] || stop "unknown command" ;;
     "buildx build" | "build "*) build "$@" ;;
+    "run --rm")
+        cat >"${CALLS}.program"
+        [[ -z "${RUN_ERROR:-}" ]] || { echo half; stop "${RUN_ERROR}"; }
+        echo "the packages of ${*: -1}"
+        ;;
     "image inspect") echo "${BUILT:-${ENGINE}}" ;;
     "login "*) cat >"${CALLS}.password"; [[ -z "${LOGIN_ERROR:-}" ]] || stop no ;;
     "push "*) push ;;
@@ -87,6 +98,7 @@ case "${1} ${2}" in
     "ecr batch-get-image")
         case "$*" in
             *"--query images[0].imageManifest "*) echo "${MANIFEST}" ;;
+            *"--query images[0].imageId.imageDigest "*) echo "${DIGEST}" ;;
             *) if [[ -z "${MEDIA_TYPE}" ]]; then echo None
                else printf '%s\t%s\t%s\n' "${DIGEST}" "${MEDIA_TYPE}" "${MANIFEST}"
                fi ;;
@@ -143,8 +155,9 @@ def commit(folder: Path) -> str:
 def copy(folder: Path) -> Path:
     """Copy what the script needs of this template into a new folder."""
     folder.mkdir(parents=True)
-    for name in ("build_and_push.sh", "Dockerfile"):
-        shutil.copy(ROOT / name, folder)
+    for name in NEEDED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
     return folder
 
 
@@ -273,6 +286,9 @@ def test_another_name_is_misuse_and_the_answer_is_the_rule(
         (("my-model", "--tag", "a b"), "128 letters"),
         (("my-model", "--tag", "a" * 129), "128 letters"),
         (("my-model", "--tag", "latest"), "clean commits"),
+        (("my-model", "--sbom"), "--sbom needs a value"),
+        (("my-model", "--sbom", "nowhere/sbom.json"), "a folder that is there"),
+        (("my-model", "--sbom", "checkout"), "names a file"),
     ],
     ids=str,
 )
@@ -291,7 +307,8 @@ def test_help_is_the_head_of_the_script(bare: Path) -> None:
     assert result.stdout.startswith("Builds the image")
     assert "Usage: ./build_and_push.sh IMAGE-NAME" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("Example:")
-    for option in ("--tag", "--region", "--platform", "--dry-run", "--help"):
+    options = ("--tag", "--region", "--platform", "--sbom", "--dry-run", "--help")
+    for option in options:
         assert f"\n  {option} " in result.stdout
 
 
@@ -638,9 +655,18 @@ def test_a_tag_that_is_given_is_the_only_one_pushed(bare: Path, state: str) -> N
     assert calls(bare, "put-image") == []
 
 
-def test_without_a_commit_there_is_no_label(bare: Path) -> None:
+def test_without_a_commit_there_is_no_label_of_it(bare: Path) -> None:
     assert push(bare, "my-model", "--tag", "1").returncode == 0
-    assert "--label" not in only(bare, BUILD)
+    assert "image.revision" not in only(bare, BUILD)
+
+
+@either_builder
+def test_the_image_is_labelled_with_the_version_of_the_template(
+    checkout: Path, buildx: str
+) -> None:
+    assert push(checkout, "my-model", BUILDX=buildx).returncode == 0
+    label = f" --label org.opencontainers.image.version={runtime.__version__} "
+    assert label in only(checkout, BUILD)
 
 
 @pytest.mark.parametrize("state", ["no git", "no commit", "not committed"])
@@ -829,7 +855,66 @@ def test_latest_is_announced_if_it_moved(checkout: Path) -> None:
     assert f"{ADDRESS}:latest" in result.stdout.splitlines()
 
 
+# What is in it
+
+
+@either_builder
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+def test_the_packages_of_the_image_that_was_pushed_are_asked_of_itself(
+    checkout: Path, buildx: str, platform: str
+) -> None:
+    options = ("--sbom", "sbom.json", "--tag", "1", "--platform", platform)
+    variables = {"BUILDX": buildx, "ENGINE": platform}
+    assert push(checkout, "my-model", *options, **variables).returncode == 0
+    top = checkout.parent
+    assert (top / "sbom.json").read_text() == f"the packages of {DIGEST}\n"
+    call = only(checkout, "docker run")
+    assert f" --network none --platform {platform} --entrypoint python3 " in call
+    assert call.endswith(f" {ADDRESS}:1 - {ADDRESS} {DIGEST}")
+    program = (checkout / "local-test/sbom.py").read_text()
+    assert (top / "calls.program").read_text() == program
+    made = calls(checkout)
+    assert made.index(only(checkout, PUSH)) < made.index(call)
+
+
+def test_without_sbom_no_container_runs(checkout: Path) -> None:
+    assert push(checkout, "my-model").returncode == 0
+    assert calls(checkout, "docker run") == []
+
+
+def test_packages_that_cannot_be_listed_are_a_failure_and_leave_no_half_a_file(
+    checkout: Path,
+) -> None:
+    options = ("--sbom", "sbom.json")
+    result = push(checkout, "my-model", *options, RUN_ERROR="no such runtime")
+    assert repair(result) == "checkout/build_and_push.sh my-model --sbom sbom.json"
+    assert "no such runtime" in result.stderr
+    assert "is pushed, but its packages are not in sbom.json" in result.stderr
+    assert not (checkout.parent / "sbom.json").exists()
+    assert calls(checkout, "put-image") == []
+
+
 # The dry run
+
+
+def test_the_packages_of_a_dry_run_are_asked_for_as_the_script_does(
+    checkout: Path,
+) -> None:
+    sbom = checkout.parent / "a sbom.json"
+    options = ("--tag", "1", "--sbom", str(sbom))
+    assert push(checkout, "my-model", *options).returncode == 0
+    real, made = only(checkout, "docker run"), sbom.read_bytes()
+    sbom.unlink()
+    printed = push(checkout, "my-model", "--dry-run", *options).stdout
+    assert calls(checkout, "docker run") == []
+    (line,) = (line for line in printed.splitlines() if "docker run" in line)
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line],
+        env=environment(checkout.parent),
+        check=True,
+        capture_output=True,
+    )
+    assert (only(checkout, "docker run"), sbom.read_bytes()) == (real, made)
 
 
 @either_builder

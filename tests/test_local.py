@@ -22,7 +22,16 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from harness import ECHO, ROOT, environment, free_port, payload, until
+import runtime
+from harness import (
+    ECHO,
+    ROOT,
+    environment,
+    free_port,
+    payload,
+    until,
+    uv_environment,
+)
 
 LOCKED = [
     *("requirements.in", "requirements.txt"),
@@ -50,7 +59,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("model", "output"):
         shutil.rmtree(folder / "local-test/test-dir" / name, ignore_errors=True)
     (folder / "tests").mkdir()
-    for name in (*LOCKED, "packages.txt"):
+    for name in (*LOCKED, "packages.txt", "owned.txt"):
         shutil.copy(ROOT / name, folder / name)
     python = folder / ".venv/bin/python"
     python.parent.mkdir(parents=True)
@@ -334,6 +343,8 @@ def test_without_an_image_it_is_built_first(checkout: Path, docker_log: Path) ->
     calls = docker_log.read_text().splitlines()
     words = [line.split()[0] for line in calls]
     assert words.index("build") < words.index("run")
+    label = f" --label org.opencontainers.image.version={runtime.__version__} "
+    assert label in calls[words.index("build")]
 
 
 CLASSIC = (
@@ -716,13 +727,7 @@ def test_after_a_wrong_name_everything_is_as_it_was(
 
 def test_the_files_that_name_packages_agree(checkout: Path) -> None:
     """With the real uv: compiled again they are as they were, and a name is found."""
-    script = 'source "$0"; echo uv==0.13.9 >"$1"; native::ensure "$2" "$1"'
-    common, venv = ROOT / "local-test/common.sh", ROOT / ".venv-uv"
-    pin = checkout.parent / "uv.txt"
-    command: list[str | Path] = ["bash", "-c", script, common, pin, venv]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("PyPI does not answer: add-package.sh is not tried with it")
-    (checkout / ".venv-uv").symlink_to(venv)
+    (checkout / ".venv-uv").symlink_to(uv_environment())
     before = packages(checkout)
     assert added(checkout)[0] == 0
     assert packages(checkout) == before

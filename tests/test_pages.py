@@ -1,4 +1,4 @@
-"""README, CHANGELOG and docs: what a page points to and what it lists is there."""
+"""All pages: what a page points to and what it lists is there."""
 
 import json
 import re
@@ -10,7 +10,8 @@ import pytest
 from harness import ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS]
+NAMES = ("README.md", "CHANGELOG.md", "AGENTS.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in NAMES), *DOCS]
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 POINTER = re.compile(r"\b(docs/[\w-]+\.md)(?:#([\w-]+))?")

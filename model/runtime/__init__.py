@@ -30,7 +30,7 @@ __all__ = [
     "run",
     "split_target",
 ]
-__version__ = "0.1.0"
+__version__ = "1.0.0.dev0"  # the one place: .ci/release.sh writes it
 PROGRAM = Path(__file__).parents[1]  # the folder of train, serve and predictor.py
 STARTED = time.monotonic()  # of this process, as `runtime` is imported first
 _HOMES = {

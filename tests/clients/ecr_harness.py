@@ -20,7 +20,7 @@ BUILDX = Path("/var/tmp/ecr/usr/libexec/docker/cli-plugins/docker-buildx")
 PREFIX = f"test-{os.getpid()}"  # of repositories: another run may use this registry
 TEMPLATE = (
     *("build_and_push.sh", "Dockerfile", ".dockerignore"),
-    *("requirements.txt", "packages.txt"),
+    *("requirements.txt", "packages.txt", "local-test/sbom.py"),
 )
 
 
@@ -181,9 +181,9 @@ class Checkout:
 def make_checkout(top: Path, builder: str, api: Api, key: dict[str, str]) -> Checkout:
     """Make a machine with one of the builders, "classic" or "buildx"."""
     made = Checkout(top, builder, api, key)
-    made.folder.mkdir()
+    (made.folder / "local-test").mkdir(parents=True)
     for name in TEMPLATE:
-        shutil.copy(ROOT / name, made.folder)
+        shutil.copy(ROOT / name, made.folder / name)
     ignored = shutil.ignore_patterns("__pycache__")
     for folder in filter(Path.is_dir, (ROOT / "model", ROOT / "wheels")):
         shutil.copytree(folder, made.folder / folder.name, ignore=ignored)

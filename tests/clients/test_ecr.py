@@ -117,7 +117,7 @@ def pushed(
     builder = request.param
     checkout = make_checkout(tmp_path_factory.mktemp(builder), builder, api, pusher)
     before = api.asked("CreateRepository")
-    result = checkout.push(builder)
+    result = checkout.push(builder, "--sbom", str(checkout.top / "sbom.json"))
     assert result.returncode == 0, result.stderr
     created = api.asked("CreateRepository") - before
     tag = checkout.git("rev-parse", "--short", "HEAD")
@@ -192,6 +192,13 @@ def test_the_configuration_says_architecture_version_and_commit(
     assert labels[f"{opencontainers}.version"] == runtime.__version__
     commit = pushed.checkout.git("rev-parse", "HEAD")
     assert labels[f"{opencontainers}.revision"] == commit
+
+
+def test_the_packages_are_those_of_the_printed_digest(pushed: Pushed) -> None:
+    found = json.loads((pushed.checkout.top / "sbom.json").read_text())
+    image = found["metadata"]["component"]
+    assert f"{image['name']}@{image['version']}" == pushed.address()
+    assert {"fastapi", "libc6", "python"} <= {p["name"] for p in found["components"]}
 
 
 def test_a_second_push_creates_no_repository_and_moves_no_tag(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import runtime
 from containers import Run, client, describe, invoke, owner, published, ready
 from harness import ROOT, build_image, docker
 
@@ -77,13 +76,12 @@ def test_the_image_runs_as_root(image: str) -> None:
 
 
 def test_labels_promise_what_the_image_does(image: str) -> None:
-    """I-13, H-59, H-65; build_and_push.sh adds the commit, which only a push has."""
+    """I-13, H-59, H-65; the scripts that build it add its version and its commit."""
     labels = json.loads(docker("inspect", "--format", "{{json .Config.Labels}}", image))
     assert labels == {
         "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true",
         "com.amazonaws.sagemaker.capabilities.multi-models": "true",
         "org.opencontainers.image.licenses": "Apache-2.0",
-        "org.opencontainers.image.version": runtime.__version__,
     }
 
 
