@@ -216,6 +216,8 @@ class Training:
     What it prints is in `base_dir.parent`, as it was printed: nothing waits in a pipe.
     """
 
+    python: Path | str = sys.executable
+
     def __init__(self, program: Path, base_dir: Path, **variables: object) -> None:
         self.base_dir = base_dir
         more = variables.get("PYTHONPATH")
@@ -223,7 +225,7 @@ class Training:
         self._out, self._err = (base_dir.parent / f"{n}.log" for n in ("out", "err"))
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "runtime.training"],  # see entrypoint
+                [self.python, "-P", "-m", "runtime.training"],  # see entrypoint
                 env=environment(
                     SAGEMAKER_BASE_DIR=base_dir, PYTHONUNBUFFERED=1, **variables
                 ),
