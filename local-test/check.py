@@ -180,7 +180,7 @@ def served_again(
     if labels.get("com.amazonaws.sagemaker.capabilities.accept-bind-to-port") == "true":
         batch["SAGEMAKER_BIND_TO_PORT"] = "9000"  # as in a pipeline (H-65)
     with serve(place, data, job.base, **batch) as e:
-        yield serving.loads_first(e, ready + 1)
+        yield serving.loads_first(e, 2 * ready + 1)
         yield serving.answers_again(e, expected)
     if isinstance(place, Native):
         yield serving.serves_isolated(None)

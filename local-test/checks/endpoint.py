@@ -75,9 +75,10 @@ class Endpoint(NamedTuple):
     def predict(self, body: Any, **headers: str | None) -> list[str]:
         """Give the answers to rows that have some."""
         found = self.ask(body, **headers)
-        return (
-            found.rows() if found.status == 200 else fail(str(found), self.run.hint())
-        )
+        if found.status != 200:
+            log = f"; its log: {self.run.last_words()}" if found.status >= 500 else ""
+            fail(f"{found}{log}", self.run.hint())
+        return found.rows()
 
     def same(self, body: Any, **headers: str | None) -> str:
         """Expect the answers that all rows have as they are."""

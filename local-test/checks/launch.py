@@ -67,9 +67,7 @@ class Run:
 
     def last_words(self) -> str:
         """Give the last error that it has written, or its last line."""
-        errors = re.findall(
-            r"^\w[\w.]*(?:Error|Exception)\b.*", self.log(), re.MULTILINE
-        )
+        errors = re.findall(r"\w[\w.]*(?:Error|Exception): .*", self.log())
         return str((errors or self.log().splitlines() or ["no word"])[-1])[:300]
 
     def hint(self) -> str:
@@ -165,7 +163,7 @@ class Native:
 
 
 def docker(*arguments: str) -> str:
-    """Run a docker command. Returns: what it prints. Raises: OSError with its reason."""
+    """Run a docker command. Returns: what it prints. Raises: OSError."""
     command = ["docker", *arguments]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:

@@ -115,8 +115,9 @@ def refusal(job: Job | None) -> str:
     if job is None:
         skip("no hyperparameter is a number")
     if not job.status:
-        end = advise if job.model() else fail
-        end(f"status 0, {len(job.model())} files as model")
+        if job.model():
+            advise("status 0, and a model", "say so, if a mistake may cost a day")
+        fail("status 0 and no model: the job would be Completed")
     return job.said() if job.reason() else fail(f"{job.said()}, no output/failure")
 
 

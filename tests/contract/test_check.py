@@ -46,7 +46,8 @@ class Scale:
 """
 SERVE = """#!/bin/sh
 cd "$(dirname "$0")"
-exec gunicorn --threads 8 --log-level warning --bind "0.0.0.0:$SAGEMAKER_BIND_TO_PORT" app:app
+bind="0.0.0.0:$SAGEMAKER_BIND_TO_PORT"
+exec gunicorn --threads 8 --log-level warning --bind "$bind" app:app
 """
 APP = """
 import csv, os, pickle, time
@@ -100,19 +101,14 @@ FILES = {
     "serve": SERVE,
     "app.py": APP,
 }
-LAZY = (
-    ("model = load()", "model = None"),
-    (
-        "def ping():",
-        "def ping():\n"
-        "    global model\n"
-        "    if model is None:\n"
-        "        time.sleep(3)\n"
-        "        model = load()",
-    ),
-)
+LAZY = """def ping():
+    global model
+    if model is None:
+        time.sleep(3)
+        model = load()"""
+Changes = dict[str, tuple[tuple[str, str], ...]]  # of a file: words, and others
 # What is broken, by which words of which file, and the lines that have to say so.
-BROKEN = {
+BROKEN: dict[str, tuple[Changes, dict[str, str]]] = {
     "predict gives one row too few": (
         {"app.py": (("for row in rows]", "for row in rows[:-1]]"),)},
         {"H-54 an answer a row": "predict returns one for each row"},
@@ -126,7 +122,7 @@ BROKEN = {
         {"T-36 a model is in": "save it there"},
     ),
     "/ping loads": (
-        {"app.py": LAZY},
+        {"app.py": (("model = load()", "model = None"), ("def ping():", LAZY))},
         {"H-15 the first /ping": "load at the start"},
     ),
     "a predict of 3 s while /ping is asked": (
@@ -155,8 +151,8 @@ BROKEN = {
 }
 
 
-def bare(folder: Path, changes: dict[str, tuple[tuple[str, str], ...]]) -> Path:
-    """Write the small program, with some words changed, and data. Returns: the folder."""
+def bare(folder: Path, changes: Changes) -> Path:
+    """Write the program, with some words changed, and data. Returns: the folder."""
     for name, text in FILES.items():
         for before, after in changes.get(name, ()):
             assert before in text
