@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -481,3 +482,11 @@ def test_contributions_and_the_base_sum_up_to_the_prediction(
     if left_out:  # the log-odds of the predicted one of two
         shares = model.predict_proba(X).max(axis=1)
         assert sums == pytest.approx(np.log(shares / (1 - shares)), rel=1e-4)
+
+
+def test_the_table_of_recipes_has_a_line_for_each_folder() -> None:
+    table = (EXAMPLES / "README.md").read_text()
+    listed = re.findall(r"^\| \[(\w+)\]\(\1/train\) \|", table, re.MULTILINE)
+    assert sorted(listed) == sorted(f.parent.name for f in EXAMPLES.glob("*/train"))
+    for name in listed:
+        assert f"cp examples/{name}/train " in (EXAMPLES / name / "train").read_text()

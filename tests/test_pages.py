@@ -10,7 +10,8 @@ import pytest
 from harness import ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS]
+OTHERS = ("README.md", "CHANGELOG.md", "examples/README.md")
+PAGES = [*(ROOT / name for name in OTHERS), *DOCS]
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 POINTER = re.compile(r"\b(docs/[\w-]+\.md)(?:#([\w-]+))?")
