@@ -138,6 +138,16 @@ def environment(**variables: object) -> dict[str, str]:
     return {**kept, **{name: str(value) for name, value in variables.items()}}
 
 
+def check(*options: object, python: str = sys.executable) -> list[str]:
+    """Let check.sh look at a program, without Docker. Returns: its faults."""
+    command = [python, ROOT / "local-test/check.py", *options]
+    words = list(map(str, command))
+    found = subprocess.run(words, capture_output=True, text=True, env=environment())
+    faults = [line for line in found.stdout.splitlines() if line.startswith("FAIL")]
+    assert found.returncode == bool(faults), found.stdout + found.stderr
+    return faults
+
+
 class Server:
     """`serve`, run as SageMaker runs it, on a port of its own."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import ROOT, Container, Server, Training, copy_program
+from harness import ROOT, Container, Server, Training, check, copy_program
 from runtime.models import artifact
 from runtime.training import stopping
 
@@ -484,9 +484,24 @@ def test_contributions_and_the_base_sum_up_to_the_prediction(
         assert sums == pytest.approx(np.log(shares / (1 - shares)), rel=1e-4)
 
 
+RECIPES = sorted(file.parent.name for file in EXAMPLES.glob("*/train"))
+APART = {"mlflow"}  # whose package is not here: tests/clients/test_mlflow.py has it
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in APART])
+def test_sagemaker_would_take_each_recipe(name: str, tmp_path: Path) -> None:
+    """As local-test/check.sh sees it, on the data that the recipe names."""
+    if name == "xgboost" and sys.platform != "linux":
+        pytest.skip("macOS has no wheel of xgboost-cpu")
+    options = ["--program", EXAMPLES / name, "--silence", "0"]
+    if name == "existing_pickle":
+        options += ["--test-dir", pickled(tmp_path) / "ml"]
+    assert check(*options) == []
+
+
 def test_the_table_of_recipes_has_a_line_for_each_folder() -> None:
     table = (EXAMPLES / "README.md").read_text()
     listed = re.findall(r"^\| \[(\w+)\]\(\1/train\) \|", table, re.MULTILINE)
-    assert sorted(listed) == sorted(f.parent.name for f in EXAMPLES.glob("*/train"))
+    assert sorted(listed) == RECIPES
     for name in listed:
         assert f"cp examples/{name}/train " in (EXAMPLES / name / "train").read_text()

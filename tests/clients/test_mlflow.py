@@ -20,7 +20,16 @@ import pytest
 
 from clients.ecr_harness import VENV, make_environment
 from clients.local_mode import environment_of
-from harness import PAYLOAD, ROOT, Server, Training, copy_program, free_port, until
+from harness import (
+    PAYLOAD,
+    ROOT,
+    Server,
+    Training,
+    check,
+    copy_program,
+    free_port,
+    until,
+)
 
 pytestmark = pytest.mark.penguins
 RECIPE = ROOT / "examples/mlflow"
@@ -192,6 +201,12 @@ def test_a_managed_server_is_asked_by_its_arn_with_signed_requests(
         assert headers["x-mlflow-sm-tracking-server-arn"] == ARN
         assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=any/")
         assert "/eu-west-1/sagemaker-mlflow/aws4_request" in headers["authorization"]
+
+
+def test_sagemaker_would_take_the_recipe() -> None:
+    """As local-test/check.sh sees it; without a tracking server."""
+    python = str(environment_of("mlflow"))
+    assert check("--program", RECIPE, "--silence", "0", python=python) == []
 
 
 def test_a_server_that_does_not_answer_costs_no_model(tmp_path: Path) -> None:
