@@ -140,6 +140,16 @@ def environment(**variables: object) -> dict[str, str]:
     return {**kept, **{name: str(value) for name, value in variables.items()}}
 
 
+def check(*options: object, python: str = sys.executable) -> list[str]:
+    """Let check.sh look at a program, without Docker. Returns: its faults."""
+    command = [python, ROOT / "local-test/check.py", *options]
+    words = list(map(str, command))
+    found = subprocess.run(words, capture_output=True, text=True, env=environment())
+    faults = [line for line in found.stdout.splitlines() if line.startswith("FAIL")]
+    assert found.returncode == bool(faults), found.stdout + found.stderr
+    return faults
+
+
 class Server:
     """`serve`, run as SageMaker runs it, on a port of its own."""
 
@@ -218,6 +228,8 @@ class Training:
     What it prints is in `base_dir.parent`, as it was printed: nothing waits in a pipe.
     """
 
+    python: Path | str = sys.executable
+
     def __init__(self, program: Path, base_dir: Path, **variables: object) -> None:
         self.base_dir = base_dir
         more = variables.get("PYTHONPATH")
@@ -225,7 +237,7 @@ class Training:
         self._out, self._err = (base_dir.parent / f"{n}.log" for n in ("out", "err"))
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "runtime.training"],  # see entrypoint
+                [self.python, "-P", "-m", "runtime.training"],  # see entrypoint
                 env=environment(
                     SAGEMAKER_BASE_DIR=base_dir, PYTHONUNBUFFERED=1, **variables
                 ),

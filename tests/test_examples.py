@@ -2,16 +2,19 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from harness import ROOT, Container, Server, Training, copy_program
+from harness import ROOT, Container, Server, Training, check, copy_program
 from runtime.models import artifact
 from runtime.training import stopping
 
@@ -261,3 +264,244 @@ def test_a_script_with_model_fn_alone_is_read_asked_and_written_for(
         assert (found.status_code, found.text) == (200, "Gentoo\n")
         assert server.invoke(LINE.replace("211", "wide")).status_code == 400
         assert server.invoke("1,2,3").status_code == 400
+
+
+# The recipes that are a program each: trained once, then asked.
+EXAMPLES = ROOT / "examples"
+PENGUINS = ROOT / "local-test/test-dir/input/data/training/penguins.csv"
+ISLAND = "Mars,,13.2,211,4500,female,2007"  # which no row has, and a gap
+EVERY = {"x-amzn-sagemaker-custom-attributes": "outputs=*"}
+
+
+def recipe(folder: Path, name: str, data: Path = PENGUINS, **values: Any) -> Path:
+    """Lay out a program and /opt/ml as the first paragraph of `train` says.
+
+    Returns: the folder that has both.
+    """
+    files = [(EXAMPLES / name / file).read_text() for file in ("predictor.py", "train")]
+    program = copy_program(folder / "program", *files)
+    for module in (EXAMPLES / name).glob("*.py"):
+        shutil.copy(module, program)
+    base_dir = tree(folder / "ml")
+    config = base_dir / "input/config/hyperparameters.json"
+    config.write_text(json.dumps(values))
+    (base_dir / "input/data/training/penguins.csv").unlink()
+    shutil.copy(data, base_dir / "input/data/training")
+    return folder
+
+
+def trained(folder: Path) -> str:
+    """Run the job. Returns: what it has said."""
+    with Training(folder / "program", folder / "ml") as job:
+        assert job.ended() == 0, job.log()
+    return job.out()
+
+
+def served(folder: Path) -> Server:
+    return Server(folder / "program", folder / "ml")
+
+
+def estimator(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Load the saved estimator, whose classes may be in the recipe's modules."""
+    monkeypatch.syspath_prepend(str(folder / "program"))
+    return artifact.load(folder / "ml/model")
+
+
+def rows_of(data: Path, target: str) -> tuple[pd.DataFrame, str]:
+    """Give rows without their target, and as the body of a request."""
+    rows = pd.read_csv(data).drop(columns=target)
+    return rows, rows.to_csv(index=False, header=False)
+
+
+def test_own_features_are_computed_in_serving_as_in_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """hist_gradient_boosting: text, gaps and a quotient, and why there is no ONNX."""
+    ratios = '[["bill_length_mm", "bill_depth_mm"]]'
+    folder = recipe(tmp_path, "hist_gradient_boosting", target="species", ratios=ratios)
+    said = trained(folder)
+    assert "Categories, which is not scikit-learn's, has no proven conversion" in said
+    model = estimator(folder, monkeypatch)
+    rows, body = rows_of(PENGUINS, "species")
+    assert "bill_length_mm/bill_depth_mm" in model[:-1].transform(rows)
+    with served(folder) as server:
+        found = server.ready().invoke(body).json()["predictions"]
+        assert found == model.predict(rows).tolist()
+        assert server.invoke(ISLAND).status_code == 200
+
+
+def test_a_ratio_of_what_is_no_number_is_a_sentence(tmp_path: Path) -> None:
+    folder = recipe(
+        tmp_path, "hist_gradient_boosting", target="year", ratios='[["sex", "sex"]]'
+    )
+    with Training(folder / "program", folder / "ml") as job:
+        assert job.ended() == 1
+    failure = (folder / "ml/output/failure").read_text()
+    assert failure == "ClientError: hyperparameter ratios: sex is no column of numbers"
+
+
+def test_plain_text_gets_the_labels_of_the_model_by_onnx(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """text: a document a line, an empty one too."""
+    data = EXAMPLES / "text/test-dir/input/data/training/letters.csv"
+    folder = recipe(tmp_path, "text", data, target="team")
+    said = trained(folder)
+    assert "ONNX answers the same" in said
+    assert "delivery: parcel, " in said
+    model = estimator(folder, monkeypatch)
+    texts = (EXAMPLES / "text/test-dir/payload.txt").read_text().splitlines()
+    expected = model.predict(pd.DataFrame({"text": [*texts, "", texts[0]]})).tolist()
+    assert expected[:3] == ["delivery", "billing", "returns"]
+    with served(folder) as server:
+        body = "\n".join([*texts, "", texts[0]])
+        found = server.ready().invoke(body, "text/plain").json()
+        assert found["predictions"] == expected
+        record = json.dumps({"text": texts[0]})
+        found = server.invoke(record, "application/json", **EVERY).json()
+    (answer,) = found["predictions"]
+    assert answer["probability"] == max(answer["probabilities"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no wheel of xgboost-cpu")
+@pytest.mark.parametrize("target", ["species", "body_mass_g"])
+def test_boosting_stops_where_rows_that_were_held_back_get_no_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """xgboost: on the files of the sample, for labels and for numbers."""
+    folder = recipe(tmp_path, "xgboost", target=target)
+    said = trained(folder)
+    model = estimator(folder, monkeypatch)
+    booster = getattr(model, "classifier_", model)
+    assert booster.best_iteration + 1 < 2000
+    assert f"{booster.best_iteration + 1} rounds are kept" in said
+    rows, body = rows_of(PENGUINS, target)
+    kinds = dict.fromkeys(rows.select_dtypes(exclude="number"), "category")
+    with served(folder) as server:
+        found = server.ready().invoke(body).json()["predictions"]
+        unseen = server.invoke(body.splitlines()[0].replace("Torgersen", "Mars"))
+    assert (unseen.status_code, "'Mars'" in unseen.text) == (400, True)
+    expected = model.predict(rows.astype(kinds)).tolist()
+    assert found == pytest.approx(expected)
+
+
+ELSEWHERE = """
+import sys, joblib, pandas as pd, sklearn.base
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+data, file, version = sys.argv[1:]
+rows = pd.read_csv(data)
+words = OneHotEncoder(handle_unknown="ignore")
+columns = make_column_transformer(
+    ("passthrough", make_column_selector(dtype_include="number")),
+    (words, make_column_selector(dtype_exclude="number")),
+)
+model = make_pipeline(columns, RandomForestClassifier(20, random_state=0))
+model.fit(rows.drop(columns="species"), rows["species"])
+sklearn.base.__version__ = version or sklearn.__version__
+joblib.dump(model, file)
+"""
+
+
+def elsewhere(file: Path, version: str = "") -> None:
+    """Let a program that knows nothing of this image fit and save a model."""
+    command = [sys.executable, "-c", ELSEWHERE, str(PENGUINS), str(file), version]
+    subprocess.run(command, check=True)
+
+
+def pickled(tmp_path: Path, version: str = "") -> Path:
+    """Lay out the recipe, with the two channels that its first paragraph names."""
+    folder = recipe(tmp_path, "existing_pickle", target="species")
+    inputs = folder / "ml/input"
+    channels = json.dumps({"training": {}, "model": {}})
+    (inputs / "config/inputdataconfig.json").write_text(channels)
+    (inputs / "data/model").mkdir()
+    elsewhere(inputs / "data/model/forest.joblib", version)
+    return folder
+
+
+def test_a_model_from_elsewhere_is_served_with_a_job_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """existing_pickle: the file alone, then what the job has made of it."""
+    folder = pickled(tmp_path)
+    shutil.copy(folder / "ml/input/data/model/forest.joblib", folder / "ml/model")
+    rows, body = rows_of(PENGUINS, "species")
+    expected = estimator(folder, monkeypatch).predict(rows).tolist()
+    with served(folder) as server:
+        assert server.ready().invoke(body).json()["predictions"] == expected
+    (folder / "ml/model/forest.joblib").unlink()
+    assert "ONNX answers the same" in trained(folder)
+    assert (folder / "ml/output/data/report.html").exists()
+    with served(folder) as server:
+        assert server.ready().invoke(body).json()["predictions"] == expected
+        assert "ONNX" not in server.log()  # it is what answers
+
+
+def test_a_model_of_another_scikit_learn_is_refused_by_the_job(tmp_path: Path) -> None:
+    folder = pickled(tmp_path, "1.2.0")
+    with Training(folder / "program", folder / "ml") as job:
+        assert job.ended() == 1
+    failure = (folder / "ml/output/failure").read_text()
+    assert failure.startswith("ClientError: channel 'model': cannot load ")
+    assert "from version 1.2.0" in failure
+
+
+@pytest.mark.parametrize(
+    ("target", "left_out"),
+    [("species", ""), ("species", "Gentoo"), ("body_mass_g", "")],
+)
+def test_contributions_and_the_base_sum_up_to_the_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, left_out: str
+) -> None:
+    """explain: for several classes, for two and for numbers."""
+    data = tmp_path / "rows.csv"
+    rows = pd.read_csv(PENGUINS)
+    rows[rows["species"] != left_out].to_csv(data, index=False)
+    folder = recipe(tmp_path, "explain", data, target=target)
+    trained(folder)
+    model = estimator(folder, monkeypatch)
+    rows, body = rows_of(data, target)
+    with served(folder) as server:
+        found = server.ready().invoke(body, **EVERY).json()["predictions"]
+        many = server.invoke(body * 9, **EVERY)
+        assert server.invoke(body * 9).status_code == 200
+    sums = [sum(answer["contributions"].values()) for answer in found]
+    assert sums == pytest.approx([answer["score"] for answer in found])
+    assert [*found[0]["contributions"]] == [*rows, "(base)"]
+    assert (many.status_code, many.json()["code"]) == (400, "bad_input")
+    assert "contributions are given for 1000 at once" in many.json()["message"]
+    X = rows.astype(dict.fromkeys(rows.select_dtypes(exclude="number"), "category"))
+    predicted = model.predict(X).tolist()
+    if target == "body_mass_g":
+        assert sums == pytest.approx(predicted)
+    else:
+        assert [answer["prediction"] for answer in found] == predicted
+    if left_out:  # the log-odds of the predicted one of two
+        shares = model.predict_proba(X).max(axis=1)
+        assert sums == pytest.approx(np.log(shares / (1 - shares)), rel=1e-4)
+
+
+RECIPES = sorted(file.parent.name for file in EXAMPLES.glob("*/train"))
+APART = {"mlflow"}  # whose package is not here: tests/clients/test_mlflow.py has it
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in APART])
+def test_sagemaker_would_take_each_recipe(name: str, tmp_path: Path) -> None:
+    """As local-test/check.sh sees it, on the data that the recipe names."""
+    if name == "xgboost" and sys.platform != "linux":
+        pytest.skip("macOS has no wheel of xgboost-cpu")
+    options = ["--program", EXAMPLES / name, "--silence", "0"]
+    if name == "existing_pickle":
+        options += ["--test-dir", pickled(tmp_path) / "ml"]
+    assert check(*options) == []
+
+
+def test_the_table_of_recipes_has_a_line_for_each_folder() -> None:
+    table = (EXAMPLES / "README.md").read_text()
+    listed = re.findall(r"^\| \[(\w+)\]\(\1/train\) \|", table, re.MULTILINE)
+    assert sorted(listed) == RECIPES
+    for name in listed:
+        assert f"cp examples/{name}/train " in (EXAMPLES / name / "train").read_text()

@@ -10,7 +10,7 @@ import pytest
 from harness import ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-NAMES = ("README.md", "CHANGELOG.md", "AGENTS.md", "SECURITY.md")
+NAMES = ("README.md", "CHANGELOG.md", "AGENTS.md", "SECURITY.md", "examples/README.md")
 PAGES = [*(ROOT / name for name in NAMES), *DOCS]
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")

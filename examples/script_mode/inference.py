@@ -24,7 +24,9 @@ def model_fn(model_dir):
 
 def input_fn(request_body, content_type):
     if content_type == "text/csv":
-        return pd.read_csv(StringIO(request_body), header=None, names=COLUMNS)
+        # Else a lone row without its sex would have a number there.
+        text = {"island": "str", "sex": "str"}
+        return pd.read_csv(StringIO(request_body), header=None, names=COLUMNS, dtype=text)
     if content_type == "application/json":
         return pd.DataFrame(json.loads(request_body)["instances"], columns=COLUMNS)
     raise ValueError(f"{content_type} not supported by script!")

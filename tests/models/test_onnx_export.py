@@ -474,9 +474,11 @@ def test_words_are_counted_as_scikit_learn_does(words: Any) -> None:
     model.fit(rows, np.random.default_rng(0).integers(2, size=len(rows)))
     fast = converted(model, rows)
     other = rows.assign(text=[text[::-1] + " good été" for text in rows["text"]])
+    schema = Schema.learn(rows)
     for given in rows, other:
-        shares = fast.predict_proba(given)
-        assert np.abs(shares - model.predict_proba(given)).max() < 1e-12
+        asked = Rows(schema, [given[name].tolist() for name in rows])  # of a request
+        for shares in fast.predict_proba(given), fast.predict_proba(asked):
+            assert np.abs(shares - model.predict_proba(given)).max() < 1e-12
 
 
 def test_a_word_splitter_of_ones_own_is_refused_by_name() -> None:
@@ -545,7 +547,10 @@ class Ratio(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 @pytest.mark.parametrize(
     ("step", "why"),
     [
-        (Ratio(), "^Ratio, a class of your own has no proven conversion to ONNX$"),
+        (
+            Ratio(),
+            "^Ratio, which is not scikit-learn's, has no proven conversion to ONNX$",
+        ),
         (KNNImputer(), "^KNNImputer has no proven conversion to ONNX$"),
         (FunctionTransformer(np.sin), "a function that ONNX has not: sin$"),
     ],

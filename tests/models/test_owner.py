@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 
 from harness import answer_of
-from runtime.errors import ModelError
+from runtime.errors import ModelError, PredictionFailed
 from runtime.formats import CSV
 from runtime.models.owner import Owner, wants_frame
 from runtime.models.served import ServedModel
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
+from runtime.tabular.table import Table
 
 X = pd.DataFrame({"a": [1.0, 2.0], "b": [4, 8], "kind": ["cat", None]})
 BODY = b"1,4,cat\n2,8,\n"
@@ -281,6 +282,34 @@ def test_an_output_that_predict_does_not_give_is_a_sentence_at_the_warm_up(
         f"Predictor has outputs = {outputs}, and predict gives no output 'labels': "
         "there are label, score, n"
     )
+
+
+def test_an_output_that_is_a_function_runs_where_it_is_asked_for() -> None:
+    """D17: with the rows of that request alone, of those that share a call."""
+    asked: list[Any] = []
+
+    def reasons(rows: Any) -> Any:
+        asked.append(rows)
+        return [f"{word}!" for word in rows["a"]]
+
+    model = answering({"label": ["x", "y", "z"], "reasons": reasons}, "label")
+    prediction = model.predict(pd.DataFrame({"a": ["x", "y", "z"]}))
+    assert prediction.outputs().columns == {"label": ["x", "y", "z"]}
+    assert asked == []
+    rows = Schema.learn(pd.DataFrame({"a": ["x", "y"]})).read(
+        Table([[c] for c in "xyz"])
+    )
+    prediction = model.predict(rows)
+    found = prediction.outputs(("reasons", "label"), slice(1, 3)).columns
+    assert found == {"reasons": ["y!", "z!"], "label": ["y", "z"]}
+    assert asked.pop()["a"].tolist() == ["y", "z"]  # as `predict` has it: a DataFrame
+
+
+def test_a_function_that_gives_an_answer_too_few_is_the_owners_fault() -> None:
+    model = answering({"label": ["x"], "reasons": lambda _: []}, "label")
+    with pytest.raises(PredictionFailed) as failed:
+        model.predict(pd.DataFrame({"a": ["x"]})).outputs(("reasons",))
+    assert str(failed.value.__cause__) == "0 answers to 1 rows, in 'reasons'"
 
 
 @pytest.mark.parametrize("outputs", [None, 1, {"label"}, ("label", 1), [b"label"]])

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import Any
@@ -183,9 +185,11 @@ class ServedModel:
             raise
 
     def _ask(self, rows: Any) -> Any:
-        if self.owner.wants_frame and isinstance(rows, Rows):
-            rows = rows.frame()
-        return self.owner.predict(rows)
+        return self.owner.predict(self._as_owner_takes(rows))
+
+    def _as_owner_takes(self, rows: Any) -> Any:
+        is_frame = self.owner.wants_frame and isinstance(rows, Rows)
+        return rows.frame() if is_frame else rows
 
     def predict(self, rows: Any) -> "Prediction":
         """Predict rows, as `ask_owner` takes them.
@@ -197,15 +201,29 @@ class ServedModel:
         with owners_code:
             answer, named = _by_output(self.ask_owner(rows))
             for name, values in answer.items():
-                if len(values) != n_rows:
-                    message = f"{len(values)} answers to {n_rows} rows, in {name!r}"
-                    raise ValueError(message)
+                if callable(values):
+                    answer[name] = partial(self._called, name, values, rows)
+                elif len(values) != n_rows:
+                    raise _other_length(name, values, n_rows)
         chosen = self.owner.outputs if len(answer) > 1 else ()
         return Prediction(answer, named, self.outputs, chosen)
 
+    def _called(
+        self, name: str, function: Callable[[Any], Any], rows: Any, chosen: slice
+    ) -> list[Any]:
+        """Ask a function that is an output, for the rows of one request alone."""
+        part = rows.part(chosen) if isinstance(rows, Rows) else rows
+        values = function(self._as_owner_takes(part))
+        if len(values) != count(part):
+            raise _other_length(name, values, count(part))
+        return _plain(values)
+
 
 class Prediction:
-    """What `predict` gave to some rows: `(n_rows,)` or `(n_rows, k)` by output."""
+    """What `predict` gave to some rows: `(n_rows,)` or `(n_rows, k)` by output.
+
+    An output that is a function of rows is computed where somebody asks for it.
+    """
 
     def __init__(
         self,
@@ -236,12 +254,16 @@ class Prediction:
                 raise ModelError(message)
             raise BadInput(message)
         with owners_code:  # the values are the owner's
-            return Outputs({n: self._column(n)[rows] for n in wanted}, self._named)
+            return Outputs({n: self._column(n, rows) for n in wanted}, self._named)
 
-    def _column(self, name: str) -> list[Any]:
+    def _column(self, name: str, rows: slice) -> list[Any]:
+        values = self._answer[name]
+        if callable(values):
+            found: list[Any] = values(rows)
+            return found
         if name not in self._plain:
-            self._plain[name] = _plain(self._answer[name])
-        return self._plain[name]
+            self._plain[name] = _plain(values)
+        return self._plain[name][rows]
 
 
 def count(rows: Any) -> int:
@@ -285,6 +307,10 @@ def _by_output(answer: Any) -> tuple[dict[str, Any], bool]:
             raise ValueError(message)
         return {str(name): answer[name] for name in answer}, True
     return {"prediction": answer}, False
+
+
+def _other_length(name: str, values: Any, n_rows: int) -> ValueError:
+    return ValueError(f"{len(values)} answers to {n_rows} rows, in {name!r}")
 
 
 def _plain(values: Any) -> list[Any]:

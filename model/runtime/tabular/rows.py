@@ -89,6 +89,11 @@ class Rows(dict[str | int, Any]):
         columns = self.raw_columns(self.schema.places).values()
         return Rows(self.schema, [[column[number]] for column in columns])
 
+    def part(self, chosen: slice) -> "Rows":
+        """Give some rows, at least one."""
+        columns = self.raw_columns(self.schema.places).values()
+        return Rows(self.schema, [column[chosen] for column in columns])
+
     def frame(self) -> "pd.DataFrame":
         """Give the rows as they were in `fit`, `(n_rows, n_features)`."""
         from runtime.tabular import dataframes  # noqa: PLC0415 -- and pandas with it

@@ -150,9 +150,11 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
             message = f"{_name(part)} is not the same in float32: {_advice(names)}"
             raise Different(message)
         if not registry.is_tried(part):
-            own = "" if module.startswith("sklearn.") else ", a class of your own"
+            is_theirs = module.startswith("sklearn.")
+            own = "" if is_theirs else ", which is not scikit-learn's,"
             message = f"{_name(part)}{own} has no proven conversion to ONNX"
             raise Different(message)
+    for part in found:
         for before, after in _orders(part):
             refuse_order(before, after, names)
 
