@@ -53,13 +53,29 @@ def pings(e: Endpoint) -> str:
 def answers_each_row(e: Endpoint) -> str:
     found, n = e.predict(lines(e.rows)), len(e.rows)
     if len(found) != n:
-        header = b",".join(b"c%d" % n for n in range(e.rows[0].count(b",") + 1))
-        eaten = e.ask(lines([header, *e.rows]))
+        eaten = below_header(e)
         if eaten.status == 200 and len(eaten.rows()) == n:
             fail(f"{n} rows, {len(found)} answers; {n} below a header", HEADER)
         fail(f"{n} rows, {len(found)} answers")
     e.alike(e.predict(lines(e.rows[::-1])), found[::-1])
     return f"{n} rows: {', '.join(found[:3])} ..."[:100]
+
+
+def below_header(e: Endpoint) -> Answer:
+    """Send all rows below a line of names."""
+    header = b",".join(b"c%d" % n for n in range(e.rows[0].count(b",") + 1))
+    return e.ask(lines([header, *e.rows]))
+
+
+@check("H-53", "a header line is no 500", "refuse it with 400: clients send none")
+def header_line(e: Endpoint) -> str:
+    found, n = below_header(e), len(e.rows)
+    if found.status != 200:
+        return str(found) if found.status < 500 else advise(str(found))
+    kinds = {n: "left out", n + 1: "answered as a row"}
+    return kinds.get(len(found.rows())) or fail(
+        f"{n} rows, {len(found.rows())} answers"
+    )
 
 
 @check("H-53", "a row alone, its line ended or not", "one row is a table of one row")
@@ -197,7 +213,18 @@ def execution_parameters(e: Endpoint) -> str:
 
 
 ASKED = (
-    *(alone, parts, line_ends, quotes, parameters, accepts, headers, chunks, expect),
+    *(
+        header_line,
+        alone,
+        parts,
+        line_ends,
+        quotes,
+        parameters,
+        accepts,
+        headers,
+        chunks,
+        expect,
+    ),
     *(at_once, text_for_number, empty_body, unknown_type, execution_parameters),
 )
 
