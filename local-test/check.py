@@ -51,17 +51,17 @@ class Data(NamedTuple):
     media_type: str
 
 
-def read_data(folder: Path | None) -> Data:
-    """Find the data of a folder; what it lacks is that of local-test."""
-    folders = [*filter(None, [folder]), HERE, HERE / "test-dir"]
-    inputs = (each / "input" for each in folders)
-    data = next(filter(Path.is_dir, inputs))
-    payload = next(
-        file
-        for each in folders
-        for file in sorted(each.glob("payload.*"))
-        if file.suffix in MEDIA_TYPES
-    )
+def read_data(own: Path | None, scratch: Path) -> Data:
+    """Find data and rows: what a folder has, and for the rest what local-test has."""
+    data = shutil.copytree(HERE / "test-dir/input", scratch / "input")
+    if own and (own / "input/data").is_dir():
+        shutil.rmtree(data / "data")
+        (data / "config/inputdataconfig.json").unlink(missing_ok=True)
+    if own and (own / "input").is_dir():
+        shutil.copytree(own / "input", data, dirs_exist_ok=True)
+    folders = filter(None, (own, HERE))
+    files = [f for each in folders for f in sorted(each.glob("payload.*"))]
+    payload = next(file for file in files if file.suffix in MEDIA_TYPES)
     rows = payload.read_bytes().splitlines()
     channels = filter(Path.is_file, (data / "data").rglob("*"))
     names = {name for file in channels for name in first_cells(file)}
@@ -70,7 +70,7 @@ def read_data(folder: Path | None) -> Data:
         del rows[0]  # a header, which SageMaker's clients do not send
     if not rows:
         sys.exit(f"check.sh: {payload} has no row to ask about: put some there")
-    return Data(data, rows, MEDIA_TYPES[payload.suffix])
+    return Data(Path(data), rows, MEDIA_TYPES[payload.suffix])
 
 
 def first_cells(file: Path) -> list[str]:
@@ -213,8 +213,8 @@ def main() -> int:
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda stop, _: sys.exit(128 + stop))
     own = given.program / "test-dir" if given.program else None
-    data = read_data(given.test_dir or own)
     begun, scratch = time.monotonic(), Path(tempfile.mkdtemp(prefix="check-"))
+    data = read_data(given.test_dir or own, scratch)
     found: dict[str, list[str]] = defaultdict(list)
     try:
         place: Place = Native(given.python, given.program, scratch)
