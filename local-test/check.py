@@ -18,12 +18,13 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
 from checks import image, serving, training
 from checks.endpoint import Endpoint, lines
-from checks.finding import Finding, check, fail
+from checks.finding import Finding, Otherwise, check, fail
 from checks.launch import Docker, Native, Place
 from checks.training import Job, number, train
 
@@ -50,24 +51,26 @@ class Data(NamedTuple):
     media_type: str
 
 
-def read_data(folder: Path | None) -> Data:
-    """Find the data of a folder; what it lacks is that of local-test."""
-    folders = [*filter(None, [folder]), HERE, HERE / "test-dir"]
-    inputs = (each / "input" for each in folders)
-    data = next(filter(Path.is_dir, inputs))
-    payload = next(
-        file
-        for each in folders
-        for file in sorted(each.glob("payload.*"))
-        if file.suffix in MEDIA_TYPES
-    )
+def read_data(own: Path | None, scratch: Path) -> Data:
+    """Find data and rows: what a folder has, and for the rest what local-test has."""
+    data = shutil.copytree(HERE / "test-dir/input", scratch / "input")
+    if own and (own / "input/data").is_dir():
+        shutil.rmtree(data / "data")
+        (data / "config/inputdataconfig.json").unlink(missing_ok=True)
+    if own and (own / "input").is_dir():
+        shutil.copytree(own / "input", data, dirs_exist_ok=True)
+    folders = filter(None, (own, HERE))
+    files = [f for each in folders for f in sorted(each.glob("payload.*"))]
+    payload = next(file for file in files if file.suffix in MEDIA_TYPES)
     rows = payload.read_bytes().splitlines()
     channels = filter(Path.is_file, (data / "data").rglob("*"))
     names = {name for file in channels for name in first_cells(file)}
     first = first_cells(payload)
     if names.issuperset(first) and not all(map(number, first)):
         del rows[0]  # a header, which SageMaker's clients do not send
-    return Data(data, rows, MEDIA_TYPES[payload.suffix])
+    if not rows:
+        sys.exit(f"check.sh: {payload} has no row to ask about: put some there")
+    return Data(Path(data), rows, MEDIA_TYPES[payload.suffix])
 
 
 def first_cells(file: Path) -> list[str]:
@@ -81,7 +84,9 @@ def findings(place: Place, data: Data, silence: float) -> Iterator[Finding]:
     if isinstance(place, Docker):
         yield from (look(place) for look in image.CHECKS)
     job = yield from trained(place, data)
-    if job:
+    if job is None:
+        yield Finding("skipped", "H-01", "serve", "there is no model")
+    else:
         stopped = train(place, data.input, stop=job.seconds / 2)
         yield training.stops(stopped, job.seconds)
         yield leaves_no_half(place, data, stopped)
@@ -129,10 +134,12 @@ def served(place: Place, data: Data, job: Job, silence: float) -> Iterator[Findi
         yield (started := serving.starts(e))
         ready = time.monotonic() - e.run.begun
         if started.verdict == "FAIL":
+            yield Finding("skipped", "H-18", "all requests", "there is no server")
             return
         yield serving.pings(e)
         yield (answered := serving.answers_each_row(e))
         if answered.verdict == "FAIL":
+            yield Finding("skipped", "H-18", "other requests", "see above, first")
             return
         expected = e.predict(lines(e.rows))
         until = time.monotonic() + silence
@@ -203,23 +210,25 @@ def main() -> int:
     parser.add_argument("--test-dir", type=Path)
     parser.add_argument("--silence", type=float, default=20)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    begun = time.monotonic()
-    found: dict[str, list[str]] = defaultdict(list)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, lambda stop, _: sys.exit(128 + stop))
     own = given.program / "test-dir" if given.program else None
-    data = read_data(given.test_dir or own)
-    scratch = Path(tempfile.mkdtemp(prefix="check-"))
-    place: Place = Native(given.python, given.program, scratch)
-    if given.image:
-        place = Docker(given.image, given.program, scratch)
-    with closing(place):
-        for finding in findings(place, data, given.silence):
-            print(finding, flush=True)
-            found[finding.verdict].append(finding.clause)
-    counts = ", ".join(
-        f"{len(clauses)} {verdict}" for verdict, clauses in found.items()
-    )
-    print(f"{counts}, in {time.monotonic() - begun:.0f} s")
+    begun, scratch = time.monotonic(), Path(tempfile.mkdtemp(prefix="check-"))
+    data = read_data(given.test_dir or own, scratch)
+    found: dict[str, list[str]] = defaultdict(list)
+    try:
+        place: Place = Native(given.python, given.program, scratch)
+        if given.image:
+            place = Docker(given.image, given.program, scratch)
+        with closing(place):
+            for finding in findings(place, data, given.silence):
+                print(finding, flush=True)
+                found[finding.verdict].append(finding.clause)
+    except (OSError, HTTPException, Otherwise) as exc:
+        print(f"FAIL     it cannot go on: {exc}")
+        found["FAIL"].append("the end")
+    counts = (f"{len(clauses)} {verdict}" for verdict, clauses in found.items())
+    print(f"{', '.join(counts)}, in {time.monotonic() - begun:.0f} s")
     if found["FAIL"]:
         print(f"broken: {', '.join(found['FAIL'])}; logs are in {scratch}")
         return 1

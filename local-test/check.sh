@@ -6,8 +6,8 @@
 #   image              any image with `train` and `serve`; without it the checkout's is built
 #   --program FOLDER   a recipe, whose files are laid over those of model/
 #   --test-dir FOLDER  other data: FOLDER/input, as SageMaker mounts it, and FOLDER/payload.csv
-#                      (.jsonl, .txt), a row a line; else FOLDER/test-dir of the recipe, or
-#                      local-test/test-dir and local-test/payload.csv
+#                      (.jsonl, .txt), a row a line. Without it the recipe's own test-dir; and
+#                      what that lacks is taken from local-test
 #   --docker, --native  force a container, or the environment .venv
 #   Nothing in test-dir is written. It takes about a minute.
 #

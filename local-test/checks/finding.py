@@ -11,6 +11,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, NoReturn
 
+# No answer, or none of the form that was asked for.
+UNREADABLE = (
+    *(OSError, http.client.HTTPException),
+    *(ValueError, TypeError, AttributeError),
+)
+
 
 class Finding(NamedTuple):
     """What a check has found: a line of the output."""
@@ -23,7 +29,8 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         """Spell it, with the cure where one is needed."""
-        line = f"{self.verdict:8} {self.clause} {self.law}: {self.seen}"
+        seen = " ".join(self.seen.split())
+        line = f"{self.verdict:8} {self.clause} {self.law}: {seen}"
         return f"{line}; do: {self.cure}" if self.cure else line
 
 
@@ -58,7 +65,7 @@ def check(clause: str, law: str, cure: str) -> Callable[[Callable[..., str]], An
                 verdict, seen, better = end.args
                 do = "" if verdict == "skipped" else better or cure
                 return Finding(verdict, clause, law, seen, do)
-            except (OSError, http.client.HTTPException, ValueError) as exc:
+            except UNREADABLE as exc:
                 seen = f"nothing that can be read ({type(exc).__name__}: {exc})"
                 return Finding("FAIL", clause, law, seen, cure)
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,15 +56,15 @@ def train(place: Place, data: Path, *options: str, stop: float = 0) -> Job:
         (base / name).mkdir(parents=True)
     arn = "arn:aws:sagemaker:eu-west-1:111122223333:training-job/check"
     env = {"TRAINING_JOB_NAME": "check", "TRAINING_JOB_ARN": arn}
-    run = place.start("train", base, *options, AWS_REGION="eu-west-1", **env)
-    begun, deaf = run.begun, False
-    if stop and run.ended(stop) is None:
-        deaf, begun = run.is_deaf(), time.monotonic()
-        run.terminate()
-    status = run.ended(120 if stop else 86_400)
-    seconds = time.monotonic() - begun
-    place.collect(run, base)
-    run.close()
+    env["AWS_REGION"] = "eu-west-1"
+    with closing(place.start("train", base, *options, **env)) as run:
+        begun, deaf = run.begun, False
+        if stop and run.ended(stop) is None:
+            deaf, begun = run.is_deaf(), time.monotonic()
+            run.terminate()
+        status = run.ended(120 if stop else 86_400)
+        seconds = time.monotonic() - begun
+        place.collect(run, base)
     return Job(run, base, status, seconds, deaf or status == -signal.SIGTERM)
 
 

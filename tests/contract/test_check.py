@@ -4,6 +4,7 @@ What is broken is not ours: a server of a few lines, since our runtime refuses m
 it before a check could see it. It runs without Docker.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -197,3 +198,50 @@ def test_what_is_broken_is_red_in_its_line_and_in_no_other(
         assert line.startswith(f"FAIL     {law}")
         assert cure in line.partition("; do: ")[2]
     assert status == 1
+
+
+TEST_DIR = ROOT / "local-test/test-dir"
+PROGRAMS = [ROOT / "model", ROOT / ".ci/another"]
+
+
+@pytest.mark.parametrize("folder", PROGRAMS, ids=lambda folder: folder.name)
+def test_the_program_of_this_checkout_and_another_are_green(folder: Path) -> None:
+    status, said = checked("--program", folder)
+    assert [line for line in said if line.startswith("FAIL")] == []
+    assert status == 0
+    assert said[-1] == "SageMaker takes it, as far as can be seen without AWS"
+
+
+def test_the_image_is_green_and_the_data_stay_as_they_are(
+    image: str,
+) -> None:
+    """T-02, T-06, T-28, T-36, T-39, T-40, T-43, T-54, H-03, H-10, H-12, H-13, H-23.
+
+    By the script, as an owner runs it: nothing is skipped where Docker is.
+    """
+    before = {file: file.stat().st_mtime_ns for file in TEST_DIR.rglob("*")}
+    script = ROOT / "local-test/check.sh"
+    found = subprocess.run([script, image], capture_output=True, text=True)
+    *lines, counts, end = found.stdout.splitlines()
+    assert not [line for line in lines if line.startswith("FAIL")]
+    assert "only Docker" not in found.stdout
+    assert re.fullmatch(r".*\b\d\d ok\b.*, in \d+ s", counts)
+    assert (found.returncode, end.split(",")[0]) == (0, "SageMaker takes it")
+    assert before == {file: file.stat().st_mtime_ns for file in TEST_DIR.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("--dockerless",), 64, "usage: check.sh [image]"),
+        (("--program",), 64, "usage: check.sh [image]"),
+        (("--program", "/nowhere"), 1, "there is no folder /nowhere"),
+    ],
+)
+def test_what_cannot_be_checked_is_said(
+    arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    script = ROOT / "local-test/check.sh"
+    found = subprocess.run([script, *arguments], capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (status, "")
+    assert words in found.stderr

@@ -4,14 +4,18 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
 import httpx
 import pytest
 
+import checks.image
+from checks import serving
+from checks.endpoint import Endpoint
+from checks.launch import Docker
 from containers import (
-    SERVERLESS,
     Run,
     ask_inside,
     client,
@@ -171,24 +175,34 @@ def assert_serves(container: str) -> None:
     [
         ["--read-only", "--tmpfs", "/tmp"],
         ["--user", "1001", "--ipc", "none"],
-        [*SERVERLESS, "--tmpfs", "/tmp", "--memory", "1g"],
+        [*serving.SERVERLESS, "--memory", "1g"],
     ],
     ids=["read-only", "a user", "serverless"],
 )
 def test_check_14_it_serves_where_little_can_be_written(
-    run: Run, trained: Path, options: list[str]
+    image: str, trained: Path, tmp_path: Path, options: list[str]
 ) -> None:
     """H-28, H-41, H-42, H-43, H-45: in less than a minute."""
-    assert_serves(run(*options, "--volume", f"{trained}:/opt/ml/model:ro"))
+    place = Docker(image, None, tmp_path)
+    with (
+        closing(place),
+        closing(place.start("serve", trained.parent, *options)) as run,
+    ):
+        e = Endpoint(run, payload().splitlines())
+        assert serving.starts(e).verdict == "ok", run.log()
+        assert time.monotonic() - run.begun < 60
+        assert serving.answers_each_row(e).verdict == "ok", run.log()
 
 
-def test_check_15_the_image_is_for_one_platform_and_below_10_gb(image: str) -> None:
+def test_check_15_the_image_is_for_one_platform_and_below_10_gb(
+    image: str, tmp_path: Path
+) -> None:
     """I-06, I-11, H-41: what a push makes of it is proved with a registry."""
-    (built,) = json.loads(docker("image", "inspect", image))
+    about = Docker(image, None, tmp_path)
     engine = docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
-    assert f"{built['Os']}/{built['Architecture']}" == engine
-    assert built["RootFS"]["Type"] == "layers"
-    assert built["Size"] < 10e9
+    assert engine in checks.image.architecture(about).seen
+    assert checks.image.size(about).verdict == "ok"
+    assert about.about["RootFS"]["Type"] == "layers"
 
 
 def test_check_16_without_a_network_it_serves(run: Run, trained: Path) -> None:

@@ -54,7 +54,7 @@ def refused(image: str, opt_ml: Path, *options: str) -> str:
 
 
 def test_check_01_train_leaves_a_model_and_status_0(trained: Path) -> None:
-    """T-01."""
+    """T-01: and no other files than these."""
     names = {path.name for path in trained.iterdir()} - {"model.onnx"}  # if it is equal
     assert names == {"model.joblib", "model.json"}
 
