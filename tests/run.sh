@@ -48,6 +48,7 @@ ruff format --check --quiet --exclude "${theirs}" . ||
 ruff check --quiet --extend-exclude "${theirs}" .
 "${gently[@]}" "${examples[@]}"
 mypy
+(cd deploy && mypy --config-file ../pyproject.toml .) # its train.py is not the model's
 walls="$(PYTHONPATH=model lint-imports --no-cache)" || die "${walls}"
 shellcheck "${scripts[@]}"
 shfmt --indent 4 --case-indent --diff "${scripts[@]}"

@@ -1,0 +1,96 @@
+"""Runs a program of deploy/, with moto in the place of AWS, and notes each call.
+
+    python stand_in.py REPORT ANSWERS PROGRAM [ARGUMENT ...]
+
+Every call is checked against the service's own description before it is sent. ANSWERS
+is a JSON object, from an operation to a list of answers, one for each call, of which
+the last is given from then on. An answer is laid over what moto answers; where moto
+has no such operation, `{"shape": true}` or more of it is the whole answer, filled up in
+the shape of the service. `{"error": [code, message, status]}` is a refusal.
+REPORT gets `calls`, each with operation, parameters and `seen`: "moto" or "shape".
+Nobody waits: a sleep is over at once.
+"""
+
+import json
+import runpy
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import botocore
+from botocore.session import Session
+
+from clients.watched import hosts, note_host
+from service_model import check, example
+
+calls: list[dict[str, Any]] = []
+answers: dict[str, list[dict[str, Any]]] = {}
+really_sleep = time.sleep
+
+
+def watch(session: Session) -> None:
+    """Take part in each call of every client that a session will make."""
+    session.register("provide-client-params", note_call)
+    session.register("before-call", answer_instead)
+    session.register("after-call", lay_over)
+
+
+def note_call(params: dict[str, Any], model: Any, **_: object) -> None:
+    """Check and note a call."""
+    if model.input_shape is not None:
+        check(params, model.input_shape, model.name)
+    calls.append({"operation": model.name, "parameters": params, "seen": "moto"})
+
+
+def answer_instead(model: Any, **_: object) -> tuple[Any, dict[str, Any]] | None:
+    """Answer in the place of moto, which is not asked then."""
+    given = answers.get(model.name, [{}])[0]
+    if not given.keys() & {"shape", "error"}:
+        return None
+    take(model.name)
+    calls[-1]["seen"] = "shape"
+    if "error" in given:
+        code, message, status = given["error"]
+        error = {"Code": code, "Message": message}
+        metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}}
+        refusal = {"Error": error, "ResponseMetadata": metadata}
+        return SimpleNamespace(status_code=status, headers={}), refusal
+    answer = example(model.output_shape, calls[-1]["parameters"])
+    laid = {k: v for k, v in given.items() if k != "shape"}
+    metadata = {"HTTPStatusCode": 200, "HTTPHeaders": {}}
+    whole = answer | laid | {"ResponseMetadata": metadata}
+    return SimpleNamespace(status_code=200, headers={}), whole
+
+
+def lay_over(parsed: dict[str, Any], model: Any, **_: object) -> None:
+    """Lay the answer that a test has chosen over moto's."""
+    if calls and calls[-1]["seen"] == "moto" and model.name in answers:
+        parsed.update(take(model.name))
+
+
+def take(operation: str) -> dict[str, Any]:
+    """Give the next answer; the last stays."""
+    left = answers[operation]
+    return left.pop(0) if len(left) > 1 else left[0]
+
+
+def main() -> None:
+    """Run the program as `python PROGRAM` would."""
+    report, given, program, *_ = sys.argv[1:]
+    answers.update(json.loads(given))
+    botocore.register_initializer(watch)
+    sys.addaudithook(note_host)
+    time.sleep = lambda _: really_sleep(0)
+    sys.argv = sys.argv[3:]
+    sys.path[0] = str(Path(program).parent)
+    try:
+        runpy.run_path(program, run_name="__main__")
+    finally:
+        noted = {"calls": calls, "hosts": hosts}
+        Path(report).write_text(json.dumps(noted, default=str))
+
+
+if __name__ == "__main__":
+    main()
