@@ -1,10 +1,12 @@
 """Who deploys in the tests, and who answers: an owner's checkout, and moto's server."""
 
+import contextlib
 import json
+import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,34 @@ class Aws:
         )
         return str(answer["image"]["imageId"]["imageDigest"])
 
+    def put(self, address: str, content: bytes) -> None:
+        """Write a file to S3, in a bucket that is made where it is not there."""
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        s3 = self.client("s3")
+        place = {"LocationConstraint": REGION}
+        with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def files(self, address: str) -> dict[str, bytes]:
+        """Read all files below an address in S3."""
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        s3 = self.client("s3")
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        bodies = {
+            file["Key"]: s3.get_object(Bucket=bucket, Key=file["Key"])["Body"]
+            for file in listed
+        }
+        return {f"s3://{bucket}/{key}": body.read() for key, body in bodies.items()}
+
+    def log(self, group: str, stream: str, *messages: str) -> None:
+        """Log lines of now, as a container does."""
+        logs, now = self.client("logs"), int(time.time() * 1000)
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        events = [{"timestamp": now, "message": message} for message in messages]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
 
 class Owner(Machine):
     """A checkout with deploy/ and local-test/, in an environment with the SDK v3."""
@@ -92,6 +122,12 @@ class Owner(Machine):
         )
         for folder in ("deploy", "local-test"):
             shutil.copytree(ROOT / folder, home / folder, ignore=ignored)
+
+    def set(self, name: str, value: Any) -> None:
+        """Edit the file of settings."""
+        file = self.home / "deploy/settings.py"
+        line = re.compile(rf"^{name} = .*$", re.MULTILINE)
+        file.write_text(line.sub(f"{name} = {value!r}", file.read_text()))
 
     def deploy(
         self, script: str, *arguments: str, typed: str = "", **answers: list[Any]
@@ -115,7 +151,7 @@ class Owner(Machine):
         return Ran(result.returncode, result.stdout, calls, noted["hosts"])
 
 
-@contextmanager
+@contextlib.contextmanager
 def moto(log: Path) -> Iterator[Aws]:
     """Start moto's server, of the environment .venv-ecr."""
     python, port = environment_of("ecr", "ecr-requirements"), free_port()

@@ -8,7 +8,7 @@ the last is given from then on. An answer is laid over what moto answers; where 
 has no such operation, `{"shape": true}` or more of it is the whole answer, filled up in
 the shape of the service. `{"error": [code, message, status]}` is a refusal.
 REPORT gets `calls`, each with operation, parameters and `seen`: "moto" or "shape".
-Nobody waits: a sleep is over at once.
+Nobody waits: a sleep is over at once, but in local mode, where the image really runs.
 """
 
 import json
@@ -82,7 +82,8 @@ def main() -> None:
     answers.update(json.loads(given))
     botocore.register_initializer(watch)
     sys.addaudithook(note_host)
-    time.sleep = lambda _: really_sleep(0)
+    if "--local" not in sys.argv:
+        time.sleep = lambda _: really_sleep(0)
     sys.argv = sys.argv[3:]
     sys.path[0] = str(Path(program).parent)
     try:
