@@ -15,9 +15,9 @@ import boto3
 import httpx
 
 from clients.local_mode import Machine, environment_of
+from deployment.forks import Forks
 from harness import ROOT, free_port, until
 
-STAND_IN = Path(__file__).with_name("stand_in.py")
 REGION = "eu-west-1"
 KEY = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
 MANIFEST = {
@@ -52,8 +52,8 @@ class Ran:
 class Aws:
     """moto's server, which is empty after `reset`."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, forks: Forks) -> None:
+        self.url, self.forks = url, forks
 
     def client(self, service: str) -> Any:
         """Give boto3's client."""
@@ -135,34 +135,35 @@ class Owner(Machine):
         """Run a script of deploy/ to its end, with these lines typed into it."""
         report = self.home / "report.json"
         program = self.home / "deploy" / script
-        result = subprocess.run(
-            [self._python, STAND_IN, report, json.dumps(answers), program, *arguments],
-            cwd=self.home,
-            env=self._environment()
-            | {"AWS_ENDPOINT_URL": self.aws.url, "COLUMNS": "200"},
-            input=typed,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
+        log, more = self.home / "log", {"AWS_ENDPOINT_URL": self.aws.url}
+        status = self.aws.forks.run(
+            program=str(program),
+            arguments=arguments,
+            given=answers,
+            folder=str(self.home),
+            environment=self._environment() | more | {"COLUMNS": "200"},
+            typed=typed,
+            log=str(log),
+            report=str(report),
         )
         noted = json.loads(report.read_text())
         calls = [Call(**call) for call in noted["calls"]]
-        return Ran(result.returncode, result.stdout, calls, noted["hosts"])
+        return Ran(status, log.read_text(), calls, noted["hosts"])
 
 
 @contextlib.contextmanager
 def moto(log: Path) -> Iterator[Aws]:
     """Start moto's server, of the environment .venv-ecr."""
     python, port = environment_of("ecr", "ecr-requirements"), free_port()
-    aws = Aws(f"http://127.0.0.1:{port}")
+    url = f"http://127.0.0.1:{port}"
     command = [str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
     try:
-        until(lambda: answers(aws.url) or server.poll() is not None, 60)
+        until(lambda: answers(url) or server.poll() is not None, 60)
         assert server.poll() is None, log.read_text()
-        yield aws
+        with Forks(environment_of("sdk_v3")) as forks:
+            yield Aws(url, forks)
     finally:
         server.kill()
         server.wait()

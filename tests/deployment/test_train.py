@@ -135,6 +135,16 @@ def test_each_folder_of_local_test_is_a_channel(owner: Owner) -> None:
             {"CreateTrainingJob": [{"error": ["AccessDenied", "not you", 400]}]},
             "Which rights are needed: docs/deploy.md#rights",
         ),
+        (
+            [],
+            {"CreateTrainingJob": [{"error": ["ResourceLimitExceeded", "0", 400]}]},
+            "Take another instance in deploy/settings.py, or ask for a higher quota",
+        ),
+        (
+            [],
+            {"DescribeRepositories": [{"error": ["ExpiredToken", "old", 400]}]},
+            "Log in: aws configure, or aws sso login; and set AWS_REGION.",
+        ),
     ],
 )
 def test_what_is_missing_is_said_with_its_cure(
