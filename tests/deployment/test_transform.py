@@ -75,9 +75,20 @@ def test_a_header_is_left_out_and_rows_with_another_one_are_others(
     (job,) = ran.parameters("CreateTransformJob")
     address = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
     assert aws.files(address) == {f"{address}mine.csv": b"Dream,1\n"}
+    rows.write_bytes(b"isle,size\nDream,1\n")
     whole = trained.deploy("transform.py", str(rows))
     (other,) = whole.parameters("CreateTransformJob")
     assert other["TransformInput"] != job["TransformInput"]
+
+
+@pytest.mark.penguins
+def test_a_header_that_the_training_data_have_is_not_sent(trained: Owner) -> None:
+    rows = trained.home / "mine.csv"
+    rows.write_bytes(b"island,year,sex\nDream,2007,male\n")
+    ran = trained.deploy("transform.py", str(rows))
+    assert ran.status == 1
+    assert ran.log == f"The first line of {rows} names columns: add --header.\n"
+    assert ran.parameters("CreateTransformJob") == []
 
 
 def test_files_in_s3_are_taken_as_they_are_or_copied_without_their_headers(
