@@ -31,7 +31,9 @@ def main() -> None:
     for event in events[-given.lines :]:
         when = time.strftime("%d %H:%M:%S", time.localtime(event["timestamp"] / 1000))
         print(f"{when} {event['message']}")
-    if not any(known) and not events:
+    if any(known) or events:
+        print("Next: repair what is named above, then run the same script again")
+    else:
         print(f"There is neither a job nor an endpoint {name}.")
 
 

@@ -9,7 +9,7 @@ from sagemaker.core.training import configs
 from sagemaker.train import ModelTrainer
 
 import settings
-from common import account, data, jobs, local, progress, script
+from common import account, data, described, jobs, local, progress, script
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("values", nargs="*", metavar="NAME=VALUE", help="go on top")
@@ -26,7 +26,7 @@ def trainer(job: str, image: str, given: dict[str, str], *, spot: bool) -> Model
         limits.max_wait_time_in_seconds = 2 * hour
         kept = configs.CheckpointConfig(s3_uri=f"{folder}/checkpoints/{job}/")
     machine = {"instance_type": settings.TRAINING_INSTANCE, "instance_count": 1}
-    return ModelTrainer(
+    made = ModelTrainer(
         base_job_name=job,
         training_image=image,
         role=account.role(),
@@ -36,6 +36,7 @@ def trainer(job: str, image: str, given: dict[str, str], *, spot: bool) -> Model
         checkpoint_config=kept,
         output_data_config=configs.OutputDataConfig(s3_output_path=f"{folder}/output/"),
     )
+    return made.with_metric_definitions(described.definitions())
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from sagemaker.core.parameter import (
     ContinuousParameter,
     IntegerParameter,
 )
+from sagemaker.core.training.configs import MetricDefinition
 
 import settings
 from common import data
@@ -28,6 +29,12 @@ def metrics() -> list[dict[str, str]]:
         choices = f"OBJECTIVE in settings.py can be one of {', '.join(names)}."
         sys.exit(f"The model prints no {settings.OBJECTIVE[1]}: {choices}")
     return found
+
+
+def definitions() -> list[MetricDefinition]:
+    """Give the metrics that SageMaker shows of a job; none without a description."""
+    found = read()["MetricDefinitions"] if FILE.exists() else []
+    return [MetricDefinition(name=one["Name"], regex=one["Regex"]) for one in found]
 
 
 def ranges(but: dict[str, str]) -> dict[str, Any]:

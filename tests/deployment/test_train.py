@@ -4,13 +4,19 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from clients.local_mode import swept
 from deployment.aws import Aws, Owner
+from runtime.training import tuning
 
 MINE = "s3://sagemaker-eu-west-1-123456789012/mine"
 FAILED = {"TrainingJobStatus": "Failed", "FailureReason": "ClientError: no such column"}
 RUNNING = {"TrainingJobStatus": "InProgress", "SecondaryStatus": "Downloading"}
+
+
+class NoHyperparameters(BaseModel):
+    """Those of a train that takes none."""
 
 
 def test_a_job_has_image_by_digest_role_data_and_hyperparameters(
@@ -45,6 +51,14 @@ def test_the_same_is_trained_once_and_other_hyperparameters_anew(owner: Owner) -
     (another,) = other.parameters("CreateTrainingJob")
     assert another["InputDataConfig"] == job["InputDataConfig"]
     assert another["TrainingJobName"] != job["TrainingJobName"]
+
+
+def test_the_metrics_of_a_description_are_defined(owner: Owner) -> None:
+    described = tuning.describe(NoHyperparameters, ["validation:cost"])
+    (owner.home / "tuning.json").write_text(json.dumps(described))
+    (job,) = owner.deploy("train.py").parameters("CreateTrainingJob")
+    defined = job["AlgorithmSpecification"]["MetricDefinitions"]
+    assert defined == described["MetricDefinitions"]
 
 
 def test_spot_instances_have_checkpoints_and_time_to_wait(owner: Owner) -> None:
