@@ -7,23 +7,17 @@ import boto3
 from botocore.exceptions import ClientError
 
 import account
+import jobs
 import script
 import settings
 
 
 def last_job() -> dict[str, Any]:
     """Describe the training job that was completed last."""
-    sagemaker = boto3.client("sagemaker")
-    jobs = sagemaker.list_training_jobs(
-        NameContains=f"{settings.PROJECT}-",
-        StatusEquals="Completed",
-        SortBy="CreationTime",
-        SortOrder="Descending",
-    )["TrainingJobSummaries"]
-    if not jobs:
+    job = jobs.newest(jobs.TRAINING, f"{settings.PROJECT}-", "Completed")
+    if job is None:
         sys.exit("No training job has been completed yet. Train: deploy/train.py")
-    name = jobs[0]["TrainingJobName"]
-    return dict(sagemaker.describe_training_job(TrainingJobName=name))
+    return jobs.describe(jobs.TRAINING, job["TrainingJobName"])
 
 
 def model(image: str, archive: str, **environment: str) -> str:
