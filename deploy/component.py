@@ -1,14 +1,14 @@
-"""Serve the newest model as an inference component, on instances that can all go away.
+"""Serve the newest model as an inference component, on instances that may all go away.
 
     python deploy/component.py [--approved]
 
-While nobody asks, scaling.py takes the last copy away, and then SageMaker the instance:
-then nothing is paid. The first request after that fails, and starts a copy anew.
+While nobody asks, no copy of it runs, and then no instance: nothing is paid. The next
+request fails, and starts a copy, which takes some minutes.
 """
 
 import argparse
 
-from sagemaker.core.resources import Endpoint, EndpointConfig, InferenceComponent
+from sagemaker.core.resources import InferenceComponent
 
 import account
 import hosting
@@ -17,48 +17,42 @@ import registry
 import scaling
 import script
 import settings
+import waiting
 
-# Of one copy. Two have room on an ml.m5.large (2 CPUs, 8 GB, of which not all is free):
-# an update starts the new copy beside the old one.
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--approved", action="store_true", help="approved in the registry")
+NAME = f"{settings.PROJECT}-component"  # of the endpoint, and of the component in it
+SCALED = {"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 2}
+MACHINE = {"InstanceType": settings.SERVING_INSTANCE, "InitialInstanceCount": 1}
+VARIANT = {"VariantName": "main", **MACHINE, "ManagedInstanceScaling": SCALED}
+# Of each copy, in MB. An update needs room for a new copy beside the old one.
 NEEDS = {"number_of_cpu_cores_required": 1, "min_memory_required_in_mb": 2048}
-WORKERS = {"MODEL_SERVER_WORKERS": "1"}  # the container sees all CPUs of the instance
-VARIANT = {
-    "variant_name": "main",  # without a model: the component has it
-    "instance_type": settings.SERVING_INSTANCE,
-    "initial_instance_count": 1,
-    "managed_instance_scaling": {
-        "status": "ENABLED",
-        "min_instance_count": 0,
-        "max_instance_count": 2,
-    },
-}
+WORKERS = {"MODEL_SERVER_WORKERS": "1"}  # one a core: it may see those of all copies
 
 
-def endpoint(name: str) -> Endpoint:
-    """Give the endpoint, which is made where it is not there."""
-    found = hosting.find(Endpoint, endpoint_name=name)
-    if found is None:
-        role = account.role()  # of the configuration, as no model in it names one
-        config = script.name_of(VARIANT, role)
-        if hosting.find(EndpointConfig, endpoint_config_name=config) is None:
-            EndpointConfig.create(
-                endpoint_config_name=config,
-                execution_role_arn=role,
-                production_variants=[VARIANT],
-                tags=hosting.TAGS,
-            )
-        print(f"Making the endpoint {name}.")
-        found = Endpoint.create(
-            endpoint_name=name, endpoint_config_name=config, tags=hosting.TAGS
+def main() -> None:
+    """Make the endpoint and the component, or give it the newest model; and ask it."""
+    model = registry.model(approved=parser.parse_args().approved, **WORKERS)
+    what = {"model_name": model, "compute_resource_requirements": NEEDS}
+    # The role comes with a model elsewhere; here the configuration has to name it.
+    config = hosting.config(VARIANT, ExecutionRoleArn=account.role())
+    endpoint = hosting.usable(NAME) or hosting.make(NAME, config)
+    component = hosting.find(InferenceComponent, NAME)
+    if component is None:
+        component = InferenceComponent.create(
+            inference_component_name=NAME,
+            endpoint_name=NAME,
+            variant_name="main",
+            specification=what,
+            runtime_config={"copy_count": 1},
+            tags=hosting.TAGS,
         )
-    hosting.wait(found)
-    return found
-
-
-def component(name: str, model: str) -> InferenceComponent: ...
-
-
-def main() -> None: ...
+    elif component.specification.model_name != model:
+        component.update(specification=what)
+    waiting.wait(component, "InferenceComponent")
+    scaling.to_zero(NAME)
+    predict.send(endpoint, inference_component_name=NAME)
+    print("Next: to stop paying, python deploy/clean.py")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,9 @@ def upload() -> dict[str, str]:
         channels[channel] = f"s3://{bucket}/{prefix}"
         if len(listed(channels[channel])) < len(files(folder)):
             for file in files(folder):
-                s3.upload_file(str(file), bucket, prefix + str(file.relative_to(folder)))
+                s3.upload_file(
+                    str(file), bucket, prefix + str(file.relative_to(folder))
+                )
             print(f"The channel {channel} has been uploaded to {channels[channel]}")
     return channels
 

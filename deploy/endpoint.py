@@ -8,9 +8,6 @@ what the endpoint served before. What serves goes on until the new one does.
 """
 
 import argparse
-import sys
-
-from sagemaker.core.resources import Endpoint
 
 import hosting
 import predict
@@ -22,35 +19,32 @@ import variants
 parser = argparse.ArgumentParser()
 kinds = parser.add_mutually_exclusive_group()
 kinds.add_argument(
-    "--serverless", dest="kind", action="store_const", const="serverless"
+    "--serverless", action="store_const", dest="kind", const="serverless"
 )
-kinds.add_argument("--async", dest="kind", action="store_const", const="async")
+kinds.add_argument("--async", action="store_const", dest="kind", const="async")
 models = parser.add_mutually_exclusive_group()
 models.add_argument("--approved", action="store_true")
 models.add_argument("--rollback", action="store_true")
 
 
 def main() -> None:
-    """Bring the endpoint to a configuration, and ask it."""
+    """Bring the endpoint to the configuration that is asked for, and ask it."""
     options = parser.parse_args()
-    name = "-".join(filter(None, (settings.PROJECT, options.kind)))
+    kind = options.kind or ""
+    name = f"{settings.PROJECT}-{kind}".rstrip("-")
     endpoint = hosting.usable(name)
     if options.rollback:
         config = update.before(endpoint)
     else:
-        config = variants.config(options.kind, approved=options.approved)
+        config = variants.config(kind, approved=options.approved)
     if endpoint is None:
-        print(f"Making the endpoint {name} of the configuration {config}.")
-        endpoint = Endpoint.create(
-            endpoint_name=name, endpoint_config_name=config, tags=hosting.TAGS
-        )
-        hosting.wait(endpoint)
+        endpoint = hosting.make(name, config)
     elif endpoint.endpoint_config_name != config:
-        guarded = options.kind != "serverless" and not options.rollback
+        guarded = kind != "serverless" and not options.rollback
         update.change(endpoint, config, guarded=guarded)
     print(f"The endpoint {name} serves {config}.")
     predict.send(endpoint)
-    print("Next: python deploy/register.py; to stop paying, python deploy/clean.py")
+    print("Next: python deploy/register.py; to stop paying: python deploy/clean.py")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ def inputs(channels: dict[str, Any]) -> list[InputData]:
     return [InputData(channel_name=c, data_source=str(a)) for c, a in channels.items()]
 
 
-def trainer(name: str, image: str, values: dict[str, str], *, spot: bool) -> ModelTrainer:
+def trainer(
+    name: str, image: str, values: dict[str, str], *, spot: bool
+) -> ModelTrainer:
     """Give a ModelTrainer, whose jobs have this name with the date after it."""
     folder = f"s3://{account.bucket()}/{settings.PROJECT}"
     waiting = {"max_wait_time_in_seconds": 2 * HOUR} if spot else {}

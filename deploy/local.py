@@ -56,7 +56,11 @@ def transform(rows: Path, results: Path) -> None:
     model = {"Image": image(), "ModelDataUrl": f"file://{archives[-1]}"}
     session.sagemaker_client.create_model("local", {**model, "Environment": {}})
     transformer = Transformer(
-        "local", 1, "local", accept="text/csv", sagemaker_session=session,
+        "local",
+        1,
+        "local",
+        accept="text/csv",
+        sagemaker_session=session,
         output_path=f"file://{results}",
     )
     lines = {"content_type": "text/csv", "split_type": "Line"}

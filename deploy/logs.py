@@ -32,10 +32,12 @@ def main() -> None:
     for kind in (*KINDS, "Endpoint"):
         say(kind, name)
     since = int((time.time() - 60 * given.minutes) * 1000) if given.minutes else 0
-    streams = [(f"/aws/sagemaker/{kind}s", f"{name}") for kind in KINDS if kind != jobs.TUNING]
+    streams = [
+        (f"/aws/sagemaker/{kind}s", f"{name}") for kind in KINDS if kind != jobs.TUNING
+    ]
     for group, prefix in (*streams, (f"{ENDPOINTS}/{name}", "")):
         lines = progress.events(group, prefix, since)
-        for event in lines[-given.lines:]:
+        for event in lines[-given.lines :]:
             when = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
             print(f"{when} {event['logStreamName'].split('/')[-1]}: {event['message']}")
 

@@ -1,65 +1,56 @@
-"""Ask an endpoint: send rows to it, and print what it predicts.
+"""Send the rows of a CSV file to an endpoint, and print what it predicts.
 
-    python deploy/predict.py [ENDPOINT [FILE]]
-
-Without arguments: the endpoint of endpoint.py, and local-test/payload.csv.
+python deploy/predict.py [ENDPOINT [FILE]]
 """
 
+import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import boto3
 from botocore.exceptions import ClientError
 from sagemaker.core.resources import Endpoint, InferenceComponent
 
-import account
+import asynchronous
 import hosting
 import script
 import settings
+import waiting
 
 PAYLOAD = Path(__file__).resolve().parents[1] / "local-test/payload.csv"
 CSV = {"content_type": "text/csv", "accept": "text/csv"}
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("endpoint", nargs="?", default=settings.PROJECT)
+parser.add_argument("file", nargs="?", default=PAYLOAD, type=Path)
 
 
 def send(endpoint: Any, file: Path = PAYLOAD, **component: str) -> None:
     """Print the answer, which has a line for each row of the file."""
-    print(f"{endpoint.endpoint_name} predicts for the rows of {file.name}:", flush=True)
+    print(f"{endpoint.endpoint_name} predicts for {file}:", flush=True)
+    if endpoint.async_inference_config:
+        print(asynchronous.predict(endpoint, file, **CSV))
+        return
     try:
-        if endpoint.async_inference_config:
-            print(by_s3(endpoint, file))
-        else:
-            answer = endpoint.invoke(body=file.read_bytes(), **CSV, **component)
-            print(answer.body.read().decode())
+        answer = endpoint.invoke(body=file.read_bytes(), **CSV, **component)
     except ClientError as exc:
         if exc.response["Error"]["Code"] not in ("ModelError", "ValidationError"):
             raise
-        lines = hosting.last_lines(endpoint.endpoint_name)
-        again = "Had a component no copy? It gets one: run predict.py in ten minutes."
-        sys.exit("\n".join([str(exc), *lines, *([again] if component else [])]))
-
-
-def by_s3(endpoint: Any, file: Path) -> str:
-    """Ask an asynchronous endpoint: the rows, and in time the answer, lie in S3."""
-    s3, bucket = boto3.client("s3"), account.bucket()
-    key = f"{settings.PROJECT}/async/rows/{file.name}"
-    s3.upload_file(str(file), bucket, key)
-    asked = endpoint.invoke_async(input_location=f"s3://{bucket}/{key}", **CSV)
-    print(f"Waiting for {asked.output_location}, or {asked.failure_location}.")
-    places = [urlsplit(p) for p in (asked.output_location, asked.failure_location)]
-    while True:
-        for place in places:
-            found = s3.list_objects_v2(Bucket=place.netloc, Prefix=place.path[1:])
-            if found["KeyCount"]:
-                answer = s3.get_object(Bucket=place.netloc, Key=place.path[1:])
-                return str(answer["Body"].read().decode())
-        time.sleep(5)
+        print(exc)
+        if component:
+            print("Without a copy it starts one now: ask again in some minutes.")
+        waiting.stop(*component.values() or [endpoint.endpoint_name])
+    print(answer.body.read().decode())
 
 
 def main() -> None:
-    ...
+    """Ask the endpoint of a name, and the component in it, if it has one."""
+    options = parser.parse_args()
+    endpoint = hosting.find(Endpoint, options.endpoint)
+    if endpoint is None:
+        sys.exit(f"There is no {options.endpoint}. Make it: python deploy/endpoint.py")
+    component = {"inference_component_name": options.endpoint}
+    there = hosting.find(InferenceComponent, options.endpoint)
+    send(endpoint, options.file, **(component if there else {}))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ TYPES = ["text/csv", "application/json", "application/jsonlines"]
 
 def newest(**filters: str) -> Any:
     """Give the version that was registered last, or None."""
-    if hosting.find(ModelPackageGroup, model_package_group_name=GROUP) is None:
+    if hosting.find(ModelPackageGroup, GROUP) is None:
         return None
     order = {"sort_by": "CreationTime", "sort_order": "Descending"}
     found = ModelPackage.get_all(model_package_group_name=GROUP, **order, **filters)
@@ -32,7 +32,7 @@ def container(version: Any) -> dict[str, str]:
 
 def register(container: dict[str, str], metrics: dict[str, Any]) -> Any:
     """Make a version, and the group where it is not there. Returns: the version."""
-    if hosting.find(ModelPackageGroup, model_package_group_name=GROUP) is None:
+    if hosting.find(ModelPackageGroup, GROUP) is None:
         ModelPackageGroup.create(model_package_group_name=GROUP, tags=hosting.TAGS)
     types = {"SupportedContentTypes": TYPES, "SupportedResponseMIMETypes": TYPES}
     # By boto3: ModelPackage.create of the SDK expects an answer that AWS does not give.

@@ -5,18 +5,22 @@ import boto3
 MAX_COPIES = 2
 
 
-def to_zero(component: str) -> None:
-    """Let copies follow requests. Safe to repeat: what is there is replaced."""
-    scaling = boto3.client("application-autoscaling")
-    copies = {
+def copies(component: str) -> dict[str, str]:
+    """Name what is scaled, as Application Auto Scaling does."""
+    return {
         "ServiceNamespace": "sagemaker",
         "ResourceId": f"inference-component/{component}",
         "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
     }
-    scaling.register_scalable_target(**copies, MinCapacity=0, MaxCapacity=MAX_COPIES)
+
+
+def to_zero(component: str) -> None:
+    """Let copies follow requests. Safe to repeat: what is there is replaced."""
+    scaling, what = boto3.client("application-autoscaling"), copies(component)
+    scaling.register_scalable_target(**what, MinCapacity=0, MaxCapacity=MAX_COPIES)
     metric = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
     scaling.put_scaling_policy(
-        **copies,
+        **what,
         PolicyName=f"{component}-requests",
         PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration={
@@ -26,9 +30,9 @@ def to_zero(component: str) -> None:
             "ScaleOutCooldown": 60,
         },
     )
-    # A target of requests a copy cannot be missed by no copy: this step starts the first.
+    # No copy, no requests a copy: the first one is started by this step and its alarm.
     step = scaling.put_scaling_policy(
-        **copies,
+        **what,
         PolicyName=f"{component}-first",
         PolicyType="StepScaling",
         StepScalingPolicyConfiguration={

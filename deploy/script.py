@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import settings
 
+TAGS = [{"Key": "project", "Value": settings.PROJECT}]  # of all that is made
+
 # The SDK would refuse a role without rights in your VPC, which no script here needs.
 os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
 

@@ -31,7 +31,10 @@ def model(image: str, archive: str, **environment: str) -> str:
         if "Could not find model" not in exc.response["Error"]["Message"]:
             raise
         sagemaker.create_model(
-            ModelName=name, ExecutionRoleArn=account.role(), PrimaryContainer=container
+            ModelName=name,
+            ExecutionRoleArn=account.role(),
+            PrimaryContainer=container,
+            Tags=script.TAGS,
         )
         print(f"The model {name} has been made.")
     return name

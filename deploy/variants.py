@@ -37,4 +37,4 @@ def config(kind: str, *, approved: bool) -> str:
             "S3FailurePath": f"{folder}/failures/",
         }
         more = {"AsyncInferenceConfig": {"OutputConfig": places}}
-    return hosting.make_config(variant, **more)
+    return hosting.config(variant, **more)
