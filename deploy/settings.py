@@ -10,3 +10,4 @@ BUCKET = (
 TRAINING_INSTANCE = "ml.m5.large"
 SERVING_INSTANCE = "ml.m5.large"
 LOCAL_IMAGE = "sagemaker-model:local"  # what local-test/train-local.sh builds
+OBJECTIVE = ("Maximize", "validation:accuracy")  # of tune.py

@@ -4,59 +4,60 @@ The same image, data and hyperparameters are trained once: the second time their
 found. Hyperparameters are those of local-test; NAME=VALUE goes on top of them.
 """
 
-import argparse
-import sys
-import time
+from argparse import ArgumentParser
 
-import account
-import data
-import job
-import jobs
-import local
-import progress
-import script
+from sagemaker.core.training import configs
+from sagemaker.train import ModelTrainer
 
-options = argparse.ArgumentParser(description=__doc__)
+import settings
+from common import account, data, jobs, local, progress, script
+
+options = ArgumentParser(description=__doc__)
 options.add_argument("values", nargs="*", metavar="NAME=VALUE")
 options.add_argument("--data", help="s3://BUCKET/FOLDER/, in the place of local-test's")
 options.add_argument("--spot", action="store_true", help="cheaper; may be interrupted")
-options.add_argument("--again", action="store_true", help="train the same once more")
 options.add_argument("--local", action="store_true", help="here, without an account")
 
 
+def trainer(
+    name: str, image: str, values: dict[str, str], *, spot: bool
+) -> ModelTrainer:
+    """Give what starts jobs of this name, with their date after it."""
+    folder, hour = f"s3://{account.bucket()}/{settings.PROJECT}", 3600
+    limits, kept = configs.StoppingCondition(max_runtime_in_seconds=hour), None
+    if spot:  # it may wait for an instance, and goes on from its newest checkpoint
+        limits.max_wait_time_in_seconds = 2 * hour
+        kept = configs.CheckpointConfig(s3_uri=f"{folder}/checkpoints/{name}/")
+    machine = {"instance_type": settings.TRAINING_INSTANCE, "instance_count": 1}
+    return ModelTrainer(
+        base_job_name=name,
+        training_image=image,
+        role=account.role(),
+        hyperparameters=values,
+        compute=configs.Compute(**machine, enable_managed_spot_training=spot),
+        stopping_condition=limits,
+        checkpoint_config=kept,
+        output_data_config=configs.OutputDataConfig(s3_output_path=f"{folder}/output/"),
+    )
+
+
 def main() -> None:
-    """Find the job or start it, follow it, and say what has become of it."""
     given = options.parse_args()
-    values = job.hyperparameters(given.values)
+    values = data.hyperparameters(given.values)
     if given.local:
         local.train(values)
         return
-    image = account.image()
-    channels = data.given(given.data) if given.data else data.upload()
-    again = time.time() if given.again else 0
-    name = script.name_of(image, values, data.contents(channels), given.spot, again)
-    if earlier := jobs.newest(jobs.TRAINING, name, "InProgress", "Completed"):
-        name = earlier["TrainingJobName"]
-        print("The same has been trained before; --again trains it once more.")
+    image, channels = account.image(), data.in_s3(given.data)
+    name = script.name_of(image, values, data.contents(channels), given.spot)
+    if jobs.listed(jobs.TRAINING, name, *jobs.KEPT):
+        print("The same has been trained before: that job is taken.")
     else:
-        trainer = job.trainer(name, image, values, spot=given.spot)
-        trainer.train(job.inputs(channels), wait=False, logs=False)
-        name = trainer._latest_training_job.training_job_name
-        print(f"The job {name} has been started, with {values}.")
-    report(name)
-
-
-def report(name: str) -> None:
-    """Follow a job to its end, and print its metrics or why it has no model."""
-    ended = progress.follow(jobs.TRAINING, name)
-    if ended["TrainingJobStatus"] != "Completed":
-        reason = ended.get("FailureReason", "it was stopped")
-        sys.exit(f"{name} has no model: {reason}\nNext: python deploy/logs.py {name}")
-    for metric in ended.get("FinalMetricDataList", []):
-        print(f"{metric['MetricName']} is {metric['Value']:.4g}")
-    seconds = ended.get("BillableTimeInSeconds", 0)
-    print(f"The job {name} has been completed; {seconds} s are billed.")
-    print(f"Its model is {ended['ModelArtifacts']['S3ModelArtifacts']}")
+        inputs = data.inputs(channels)
+        trainer(name, image, values, spot=given.spot).train(inputs, wait=False)
+        print(f"A training job has been started, with {values}.")
+    ended = progress.completed(jobs.TRAINING, jobs.listed(jobs.TRAINING, name)[0])
+    print(f"{ended.get('BillableTimeInSeconds', 0)} seconds are billed.")
+    print(f"The model is {ended['ModelArtifacts']['S3ModelArtifacts']}.")
     print("Next: python deploy/endpoint.py")
 
 

@@ -3,7 +3,7 @@
 from deployment.aws import Aws, Owner
 
 LOOK_UP = """
-import account, script
+from common import account, script
 
 script.run(lambda: print(account.role(), account.bucket(), account.image()))
 """

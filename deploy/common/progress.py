@@ -1,15 +1,27 @@
 """What a job is at, and what it logs, until it ends."""
 
+import sys
 import time
 from typing import Any
 
 import boto3
 
-import jobs
+from common import jobs
 
 GROUPS = {kind: f"/aws/sagemaker/{kind}s" for kind in (jobs.TRAINING, jobs.TRANSFORM)}
 ENDED = ("Completed", "Failed", "Stopped")
 PERIOD = 10  # seconds between two looks
+
+
+def completed(kind: str, name: str) -> dict[str, Any]:
+    """Follow a job to its end, and leave with its reason if it is not completed."""
+    job = follow(kind, name)
+    if job[f"{kind}Status"] != "Completed":
+        reason = job.get("FailureReason", "it was stopped")
+        sys.exit(
+            f"{name} is not completed: {reason}\nNext: python deploy/logs.py {name}"
+        )
+    return job
 
 
 def follow(kind: str, name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The same on this machine, by the SDK's local mode: a Docker engine, no account."""
 
+import os
 import subprocess
 import sys
 import time
@@ -11,25 +12,25 @@ from sagemaker.core.transformer import Transformer
 from sagemaker.train import ModelTrainer
 from sagemaker.train.model_trainer import Mode
 
-import data
-import job
 import settings
+from common import data
 
 TRAINED = data.ROOT / "trained"  # a folder for each run
 
 
 def image() -> str:
     """Give the name of the local image, which must be there."""
-    name = settings.LOCAL_IMAGE
-    look = ["docker", "image", "inspect", name]
-    if subprocess.run(look, capture_output=True, check=False).returncode:
-        sys.exit(f"There is no image {name} here. Build it: local-test/train-local.sh")
-    return name
+    look = ["docker", "image", "inspect", settings.LOCAL_IMAGE]
+    if subprocess.run(look, capture_output=True, check=False).returncode:  # noqa: S603
+        cure = "Build it: local-test/train-local.sh"
+        sys.exit(f"There is no image {settings.LOCAL_IMAGE} here. {cure}")
+    return settings.LOCAL_IMAGE
 
 
 def train(values: dict[str, str]) -> None:
     """Train on the data of local-test."""
     folder = TRAINED / time.strftime("%Y%m%d-%H%M%S")
+    channels = {name: str(data.INPUT / "data" / name) for name in data.folders()}
     trainer = ModelTrainer(
         training_mode=Mode.LOCAL_CONTAINER,
         training_image=image(),
@@ -39,29 +40,34 @@ def train(values: dict[str, str]) -> None:
     )
     folder.mkdir(parents=True)
     try:
-        trainer.train(job.inputs(data.folders()))
+        trainer.train(data.inputs(channels))
     except RuntimeError as exc:
         reason = folder / "artifacts/output/failure"
         sys.exit(reason.read_text() if reason.exists() else f"No model: {exc}")
-    print(f"The model is {folder / 'compressed_artifacts/model.tar.gz'}")
+    print(f"The model is {folder}/compressed_artifacts/model.tar.gz.")
     print("Next: python deploy/transform.py --local")
 
 
-def transform(rows: Path, results: Path) -> None:
+def transform(rows: str, *, header: bool) -> None:
     """Predict a file of rows with the model that was trained here last."""
     archives = sorted(TRAINED.glob("*/compressed_artifacts/model.tar.gz"))
     if not archives:
         sys.exit("There is no model here yet. Train: python deploy/train.py --local")
+    folder = archives[-1].parents[1]
+    lines = Path(rows).read_text().splitlines(keepends=True)[header:]
+    (folder / "rows").mkdir(exist_ok=True)
+    (folder / "rows/rows.csv").write_text("".join(lines))
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # asked for, not used
     session = LocalSession()
     model = {"Image": image(), "ModelDataUrl": f"file://{archives[-1]}"}
     session.sagemaker_client.create_model("local", {**model, "Environment": {}})
-    transformer = Transformer(
+    Transformer(
         "local",
-        1,
-        "local",
+        instance_count=1,
+        instance_type="local",
         accept="text/csv",
+        output_path=f"file://{folder}/predictions",
         sagemaker_session=session,
-        output_path=f"file://{results}",
-    )
-    lines = {"content_type": "text/csv", "split_type": "Line"}
-    transformer.transform(f"file://{rows}", job_name="local", logs=False, **lines)
+    ).transform(f"file://{folder}/rows", content_type="text/csv", split_type="Line")
+    print(f"The predictions are in {folder}/predictions; they begin with:")
+    print((folder / "predictions/rows.csv.out").read_text()[:500])

@@ -6,6 +6,8 @@ import boto3
 from botocore import xform_name
 
 TRAINING, TUNING, TRANSFORM = "TrainingJob", "HyperParameterTuningJob", "TransformJob"
+KINDS = (TRAINING, TUNING, TRANSFORM)
+KEPT = ("InProgress", "Completed")  # what failed or was stopped may be started again
 
 
 def describe(kind: str, name: str) -> dict[str, Any]:
@@ -14,13 +16,18 @@ def describe(kind: str, name: str) -> dict[str, Any]:
     return dict(ask(**{f"{kind}Name": name}))
 
 
-def newest(kind: str, start: str, *statuses: str) -> dict[str, Any] | None:
-    """Give a summary of the newest job whose name begins so, of one of the statuses."""
+def listed(kind: str, start: str, *statuses: str) -> list[str]:
+    """List jobs whose name begins so, the newest first; without statuses: of any."""
     pages = boto3.client("sagemaker").get_paginator(f"list_{xform_name(kind)}s")
     found = pages.paginate(NameContains=start).build_full_result()
-    fitting = [
-        job
+    jobs = sorted(
+        (job["CreationTime"], job[f"{kind}Name"])
         for job in found.get(f"{kind}Summaries", [])
-        if job[f"{kind}Name"].startswith(start) and job[f"{kind}Status"] in statuses
-    ]
-    return max(fitting, key=lambda job: job["CreationTime"], default=None)
+        if not statuses or job[f"{kind}Status"] in statuses
+    )
+    return [name for _, name in reversed(jobs) if name.startswith(start)]
+
+
+def new_name(kind: str, start: str) -> str:
+    """Give a name that begins so; the jobs that failed keep theirs."""
+    return f"{start}-{len(listed(kind, start)) + 1}"

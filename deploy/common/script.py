@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 import settings
 
@@ -23,6 +23,8 @@ def run(main: Callable[[], None]) -> None:
         main()
     except ClientError as exc:
         print(f"{exc}\nWhich rights are needed: docs/deploy.md#rights", file=sys.stderr)
+    except ParamValidationError as exc:
+        print(f"{exc}\nCorrect the names in deploy/settings.py.", file=sys.stderr)
     except BotoCoreError as exc:
         cure = "Log in (aws configure, or aws sso login), and set AWS_REGION."
         print(f"{exc}\n{cure}", file=sys.stderr)

@@ -1,0 +1,49 @@
+"""What `train --describe` has written to tuning.json: ranges, and metrics to aim at."""
+
+import json
+import sys
+from typing import Any
+
+from sagemaker.core.parameter import (
+    CategoricalParameter,
+    ContinuousParameter,
+    IntegerParameter,
+)
+
+import settings
+from common import data
+
+FILE = data.ROOT / "tuning.json"
+
+
+def metrics() -> list[dict[str, str]]:
+    """Give the definitions of all metrics, of which the objective must be one."""
+    found: list[dict[str, str]] = read()["MetricDefinitions"]
+    names = [metric["Name"] for metric in found]
+    if settings.OBJECTIVE[1] not in names:
+        choices = f"OBJECTIVE in settings.py can be one of {', '.join(names)}."
+        sys.exit(f"The model prints no {settings.OBJECTIVE[1]}: {choices}")
+    return found
+
+
+def ranges(but: dict[str, str]) -> dict[str, Any]:
+    """Give the range of each hyperparameter but some, as the SDK takes it."""
+    all_ranges, found = read()["ParameterRanges"], {}
+    for kind in (IntegerParameter, ContinuousParameter):
+        number = int if kind is IntegerParameter else float
+        for one in all_ranges[f"{kind.__name__[:-9]}ParameterRanges"]:
+            ends = number(one["MinValue"]), number(one["MaxValue"])
+            found[one["Name"]] = kind(*ends, scaling_type=one["ScalingType"])
+    for one in all_ranges["CategoricalParameterRanges"]:
+        found[one["Name"]] = CategoricalParameter(one["Values"])
+    return {name: found[name] for name in found if name not in but}
+
+
+def read() -> dict[str, Any]:
+    """Read the file, which has to be there."""
+    if not FILE.exists():
+        command = (
+            f"docker run --rm {settings.LOCAL_IMAGE} train --describe > {FILE.name}"
+        )
+        sys.exit(f"There is no {FILE}. Make it, in its folder: {command}")
+    return dict(json.loads(FILE.read_text()))
