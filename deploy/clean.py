@@ -1,34 +1,29 @@
-"""List what of this project exists in AWS and what it costs, and delete it.
+"""Lists what of this project exists in SageMaker and what it costs, and deletes it.
 
-    python deploy/clean.py [--all] [--yes]
-
-Without --all it is about what costs money while it exists: endpoints and jobs that run.
-With --all also about what costs nothing: configurations, models, registered versions.
+That is what costs money: endpoints, and jobs that run. With --all it is also what costs
+nothing: configurations, models, and the versions in the registry.
 """
 
-import argparse
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
 from botocore import xform_name
 
-import cost
-import deletion
-import existing
-import script
 import settings
+from cleaning import cost, deletion, existing
+from common import script
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--all", action="store_true", help="what costs nothing, too")
-parser.add_argument("--yes", action="store_true", help="do not ask")
+options = ArgumentParser(description=__doc__)
+options.add_argument("--all", action="store_true", help="what costs nothing, too")
+options.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def main() -> None:
-    """List, ask and delete."""
-    options = parser.parse_args()
-    found = list(existing.existing(everything=options.all))
+    given = options.parse_args()
+    found = list(existing.existing(everything=given.all))
     if not found:
-        more = "" if options.all else " --all lists what costs nothing, too."
+        more = "" if given.all else " --all lists what costs nothing, too."
         print(f"Nothing of {settings.PROJECT} is there.{more}")
         return
     total = 0.0
@@ -37,7 +32,7 @@ def main() -> None:
         total += usd
         print(f"{name_of(resource)}: {text}")
     print(f"Together {total:.3f} USD an hour, as far as prices are known.")
-    if not options.yes:
+    if not given.yes:
         print("Delete it all, and stop what runs? [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             sys.exit("Nothing has been deleted.")

@@ -1,26 +1,21 @@
-"""Serve the newest model as an inference component, on instances that may all go away.
-
-    python deploy/component.py [--approved]
+"""Serves a model as an inference component, on instances that may all go away.
 
 While nobody asks, no copy of it runs, and then no instance: nothing is paid. The next
 request fails, and starts a copy, which takes some minutes.
 """
 
-import argparse
+from argparse import ArgumentParser
 
 from sagemaker.core.resources import InferenceComponent
 
-import account
-import hosting
 import predict
-import registry
-import scaling
-import script
 import settings
-import waiting
+from common import account, script
+from hosting import endpoints, registry, scaling, update, waiting
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--approved", action="store_true", help="approved in the registry")
+options = ArgumentParser(description=__doc__)
+options.add_argument("--job", default="", help="whose model is served; else the last")
+options.add_argument("--approved", action="store_true", help="the registry's last such")
 NAME = f"{settings.PROJECT}-component"  # of the endpoint, and of the component in it
 SCALED = {"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 2}
 MACHINE = {"InstanceType": settings.SERVING_INSTANCE, "InitialInstanceCount": 1}
@@ -31,13 +26,17 @@ WORKERS = {"MODEL_SERVER_WORKERS": "1"}  # one a core: it may see those of all c
 
 
 def main() -> None:
-    """Make the endpoint and the component, or give it the newest model; and ask it."""
-    model = registry.model(approved=parser.parse_args().approved, **WORKERS)
+    given = options.parse_args()
+    model = registry.model(given.job, approved=given.approved, **WORKERS)
     what = {"model_name": model, "compute_resource_requirements": NEEDS}
     # The role comes with a model elsewhere; here the configuration has to name it.
-    config = hosting.config(VARIANT, ExecutionRoleArn=account.role())
-    endpoint = hosting.usable(NAME) or hosting.make(NAME, config)
-    component = hosting.find(InferenceComponent, NAME)
+    config = endpoints.config(VARIANT, ExecutionRoleArn=account.role())
+    endpoint = endpoints.usable(NAME)
+    if endpoint is None:
+        endpoint = endpoints.make(NAME, config)
+    elif endpoint.endpoint_config_name != config:
+        update.change(endpoint, config, guarded=False)
+    component = endpoints.find(InferenceComponent, NAME)
     if component is None:
         component = InferenceComponent.create(
             inference_component_name=NAME,
@@ -45,7 +44,7 @@ def main() -> None:
             variant_name="main",
             specification=what,
             runtime_config={"copy_count": 1},
-            tags=hosting.TAGS,
+            tags=script.SDK_TAGS,
         )
     elif component.specification.model_name != model:
         component.update(specification=what)

@@ -1,46 +1,39 @@
-"""Serve the newest model: make an endpoint of it, or update the endpoint that is there.
+"""Serves a model: makes the endpoint, or updates the one that is there.
 
-    python deploy/endpoint.py [--serverless | --async] [--approved | --rollback]
-
-The newest model is the last training job's, in the image that was pushed last. With
---approved it is the version that was approved last in the registry, and with --rollback
-what the endpoint served before. What serves goes on until the new one does.
+The model is that of the last training job, in the image that was pushed last. What
+serves goes on until the new one does; an update that answers 5xx is undone.
 """
 
-import argparse
+from argparse import ArgumentParser
 
-import hosting
 import predict
-import script
 import settings
-import update
-import variants
+from common import script
+from hosting import endpoints, update, variants
 
-parser = argparse.ArgumentParser()
-kinds = parser.add_mutually_exclusive_group()
-kinds.add_argument(
-    "--serverless", action="store_const", dest="kind", const="serverless"
-)
-kinds.add_argument("--async", action="store_const", dest="kind", const="async")
-models = parser.add_mutually_exclusive_group()
-models.add_argument("--approved", action="store_true")
-models.add_argument("--rollback", action="store_true")
+options = ArgumentParser(description=__doc__)
+kinds = options.add_mutually_exclusive_group()
+for kind in ("serverless", "async"):
+    kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind)
+models = options.add_mutually_exclusive_group()
+models.add_argument("--job", default="", help="whose model is served; else the last")
+models.add_argument("--approved", action="store_true", help="the registry's last such")
+models.add_argument("--rollback", action="store_true", help="what was served before")
 
 
 def main() -> None:
-    """Bring the endpoint to the configuration that is asked for, and ask it."""
-    options = parser.parse_args()
-    kind = options.kind or ""
+    given = options.parse_args()
+    kind = given.kind or ""
     name = f"{settings.PROJECT}-{kind}".rstrip("-")
-    endpoint = hosting.usable(name)
-    if options.rollback:
+    endpoint = endpoints.usable(name)
+    if given.rollback:
         config = update.before(endpoint)
     else:
-        config = variants.config(kind, approved=options.approved)
+        config = variants.config(kind, given.job, approved=given.approved)
     if endpoint is None:
-        endpoint = hosting.make(name, config)
+        endpoint = endpoints.make(name, config)
     elif endpoint.endpoint_config_name != config:
-        guarded = kind != "serverless" and not options.rollback
+        guarded = kind != "serverless" and not given.rollback
         update.change(endpoint, config, guarded=guarded)
     print(f"The endpoint {name} serves {config}.")
     predict.send(endpoint)

@@ -1,27 +1,22 @@
-"""Send the rows of a CSV file to an endpoint, and print what it predicts.
+"""Sends the rows of a CSV file to an endpoint, and prints what it predicts."""
 
-python deploy/predict.py [ENDPOINT [FILE]]
-"""
-
-import argparse
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 from sagemaker.core.resources import Endpoint, InferenceComponent
 
-import asynchronous
-import hosting
-import script
 import settings
-import waiting
+from common import script
+from hosting import asynchronous, endpoints, waiting
 
 PAYLOAD = Path(__file__).resolve().parents[1] / "local-test/payload.csv"
 CSV = {"content_type": "text/csv", "accept": "text/csv"}
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("endpoint", nargs="?", default=settings.PROJECT)
-parser.add_argument("file", nargs="?", default=PAYLOAD, type=Path)
+options = ArgumentParser(description=__doc__)
+options.add_argument("endpoint", nargs="?", default=settings.PROJECT)
+options.add_argument("file", nargs="?", default=PAYLOAD, type=Path)
 
 
 def send(endpoint: Any, file: Path = PAYLOAD, **component: str) -> None:
@@ -38,19 +33,21 @@ def send(endpoint: Any, file: Path = PAYLOAD, **component: str) -> None:
         print(exc)
         if component:
             print("Without a copy it starts one now: ask again in some minutes.")
-        waiting.stop(*component.values() or [endpoint.endpoint_name])
+        kind = "InferenceComponent" if component else "Endpoint"
+        waiting.stop(endpoint.endpoint_name, kind)
     print(answer.body.read().decode())
 
 
 def main() -> None:
-    """Ask the endpoint of a name, and the component in it, if it has one."""
-    options = parser.parse_args()
-    endpoint = hosting.find(Endpoint, options.endpoint)
+    given = options.parse_args()
+    if not given.file.is_file():
+        options.error(f"there is no file {given.file}")
+    endpoint = endpoints.find(Endpoint, given.endpoint)
     if endpoint is None:
-        sys.exit(f"There is no {options.endpoint}. Make it: python deploy/endpoint.py")
-    component = {"inference_component_name": options.endpoint}
-    there = hosting.find(InferenceComponent, options.endpoint)
-    send(endpoint, options.file, **(component if there else {}))
+        sys.exit(f"There is no {given.endpoint}. Make it: python deploy/endpoint.py")
+    component = {"inference_component_name": given.endpoint}
+    there = endpoints.find(InferenceComponent, given.endpoint)
+    send(endpoint, given.file, **(component if there else {}))
 
 
 if __name__ == "__main__":

@@ -1,32 +1,27 @@
-"""Register the model of the last training job, with its metrics, as a new version.
+"""Registers a model with its metrics as a new version, and approves it.
 
-    python deploy/register.py [--approve]
-
-A version is the model, the image that was pushed last, and the metrics that the job has
-measured. It waits for approval, which --approve gives: at once, or when run again.
+A version is the model of the last training job, the image that was pushed last, and the
+metrics that the job has measured. It waits for --approve, now or when run again.
 """
 
-import argparse
+from argparse import ArgumentParser
 
-import account
-import registry
-import script
-import trained
-from metrics import metrics
+from common import account, script, trained
+from hosting import metrics, registry
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--approve", action="store_true", help="it may be deployed")
+options = ArgumentParser(description=__doc__)
+options.add_argument("--job", default="", help="whose model it is; else the last")
+options.add_argument("--approve", action="store_true", help="it may be deployed")
 
 
 def main() -> None:
-    """Register, if that was not done, and approve, if that is asked for."""
-    options = parser.parse_args()
-    archive = trained.last_job()["ModelArtifacts"]["S3ModelArtifacts"]
+    given = options.parse_args()
+    archive = trained.job(given.job)["ModelArtifacts"]["S3ModelArtifacts"]
     container = {"Image": account.image(), "ModelDataUrl": archive}
     version = registry.newest()
     if version is None or registry.container(version) != container:
-        version = registry.register(container, metrics(archive))
-    if options.approve and version.model_approval_status != "Approved":
+        version = registry.register(container, metrics.metrics(archive))
+    if given.approve and version.model_approval_status != "Approved":
         version.update(model_approval_status="Approved")
     status, number = version.model_approval_status, version.model_package_version
     print(f"Version {number} in the registry is of {archive}")

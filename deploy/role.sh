@@ -17,11 +17,12 @@ stop() {
 }
 
 command -v aws >/dev/null || stop "the AWS CLI is missing. Install it: pip install awscli"
+region="${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}"
+[[ -n "${region}" ]] || stop "there is no region. Set one: aws configure set region eu-west-1"
+export AWS_DEFAULT_REGION="${region}" # version 1 of the CLI does not read AWS_REGION
 identity="$(aws sts get-caller-identity --query '[Account, Arn]' --output text)" ||
     stop "AWS does not know you. Log in: aws configure, or aws sso login"
 read -r account arn <<<"${identity}"
-region="${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}"
-[[ -n "${region}" ]] || stop "there is no region. Set one: aws configure set region eu-west-1"
 names="$(cd "${here}" && python3 -c 'import settings as s; print(s.PROJECT, s.ROLE, s.BUCKET)')" ||
     stop "settings.py cannot be read. Repair what is named above."
 read -r project role bucket <<<"${names}"
@@ -40,8 +41,7 @@ if [[ "${1:-}" == "--you" ]]; then
 fi
 
 trust='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-    "Principal": {"Service": "sagemaker.amazonaws.com"},
-    "Condition": {"StringEquals": {"aws:SourceAccount": "'"${account}"'"}}}]}'
+    "Principal": {"Service": "sagemaker.amazonaws.com"}}]}'
 if aws iam get-role --role-name "${role}" >/dev/null 2>&1; then
     echo "The role ${role} is there."
 else

@@ -31,6 +31,7 @@ def trainer(
     machine = {"instance_type": settings.TRAINING_INSTANCE, "instance_count": 1}
     return ModelTrainer(
         base_job_name=name,
+        tags=script.SDK_TAGS,
         training_image=image,
         role=account.role(),
         hyperparameters=values,

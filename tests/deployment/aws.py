@@ -1,8 +1,10 @@
 """Who deploys in the tests, and who answers: an owner's checkout, and moto's server."""
 
+import io
 import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +15,13 @@ import boto3
 import httpx
 
 from clients.local_mode import Machine, environment_of
+from deployment import rights
 from harness import ROOT, free_port, until
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 REGION = "eu-west-1"
+BUCKET = f"sagemaker-{REGION}-123456789012"
+ROLE = "arn:aws:iam::123456789012:role/penguins"
 KEY = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
 MANIFEST = {
     "schemaVersion": 2,
@@ -24,10 +29,25 @@ MANIFEST = {
 }
 
 
+def archive(name: str, content: bytes) -> bytes:
+    """Pack one file, as SageMaker packs the output of a job."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        file = tarfile.TarInfo(name)
+        file.size = len(content)
+        tar.addfile(file, io.BytesIO(content))
+    return packed.getvalue()
+
+
+MEASURED = b'{"multiclass_classification_metrics": {}}'
+OUTPUT = archive("evaluation.json", MEASURED)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """An operation that a script has called, with what, and who has answered."""
 
+    service: str
     operation: str
     parameters: dict[str, Any]
     seen: str  # "moto" or "shape"
@@ -80,6 +100,29 @@ class Aws:
         )
         return str(answer["image"]["imageId"]["imageDigest"])
 
+    def train(self, number: int = 1) -> str:
+        """Have a job completed, as train.py does. Returns: the model's address."""
+        job = f"penguins-0000000{number}-20261129000000"
+        s3, folder = self.client("s3"), f"penguins/output/{job}/output"
+        s3.create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        s3.put_object(Bucket=BUCKET, Key=f"{folder}/output.tar.gz", Body=OUTPUT)
+        machine = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+        self.client("sagemaker").create_training_job(
+            TrainingJobName=job,
+            AlgorithmSpecification={
+                "TrainingImage": "any",
+                "TrainingInputMode": "File",
+            },
+            RoleArn=ROLE,
+            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/penguins/output"},
+            ResourceConfig={**machine, "VolumeSizeInGB": 10},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+            Tags=[{"Key": "project", "Value": "penguins"}],
+        )
+        return f"s3://{BUCKET}/{folder}/model.tar.gz"
+
 
 class Owner(Machine):
     """A checkout with deploy/ and local-test/, in an environment with the SDK v3."""
@@ -112,6 +155,8 @@ class Owner(Machine):
         )
         noted = json.loads(report.read_text())
         calls = [Call(**call) for call in noted["calls"]]
+        refused = [r for call in calls for r in rights.refused(call)]
+        assert not refused, f"policy-you.json refuses {refused}"
         return Ran(result.returncode, result.stdout, calls, noted["hosts"])
 
 

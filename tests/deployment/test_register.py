@@ -1,16 +1,53 @@
-import io, tarfile, json
-from deployment.aws import Aws, Owner
-def test_x(owner: Owner, aws: Aws) -> None:
-    sm = aws.client("sagemaker")
-    s3 = aws.client("s3"); s3.create_bucket(Bucket="bucket-b", CreateBucketConfiguration={"LocationConstraint":"eu-west-1"})
-    f = io.BytesIO()
-    with tarfile.open(fileobj=f, mode="w:gz") as t:
-        i = tarfile.TarInfo("evaluation.json"); i.size=2; t.addfile(i, io.BytesIO(b"{}"))
-    s3.put_object(Bucket="bucket-b", Key="out/penguins-abc/output/output.tar.gz", Body=f.getvalue())
-    sm.create_training_job(TrainingJobName="penguins-abc", AlgorithmSpecification={"TrainingImage":"x","TrainingInputMode":"File"},
-      RoleArn="arn:aws:iam::123456789012:role/penguins", OutputDataConfig={"S3OutputPath":"s3://bucket-b/out"}, ResourceConfig={"InstanceType":"ml.m5.large","InstanceCount":1,"VolumeSizeInGB":1}, StoppingCondition={"MaxRuntimeInSeconds":10}, Tags=[{"Key":"project","Value":"penguins"}])
-    for a in (["register.py"],["register.py", "--approve"], ["endpoint.py","--approved"], ["clean.py", "--all"]):
-        ran = owner.deploy(*a)
-        print(a, ran.log, ran.status)
-        for c in ran.calls: print(c)
-    assert 0
+"""deploy/register.py, and what was approved on an endpoint."""
+
+import json
+
+from deployment.aws import BUCKET, MEASURED, Aws, Owner
+
+
+def test_a_version_has_metrics_and_what_was_approved_is_served(
+    owner: Owner, aws: Aws
+) -> None:
+    model, digest = aws.train(), aws.push("2")
+    ran = owner.deploy("register.py")
+    assert ran.status == 0, ran.log
+    (made,) = ran.parameters("CreateModelPackage")
+    (container,) = made["InferenceSpecification"]["Containers"]
+    assert container["ModelDataUrl"] == model
+    assert container["Image"].endswith(f"/penguins@{digest}")
+    assert made["ModelApprovalStatus"] == "PendingManualApproval"
+    shown = made["ModelMetrics"]["ModelQuality"]["Statistics"]
+    assert shown["ContentType"] == "application/json"
+    key = shown["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    stored = aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert stored == MEASURED
+
+    refused = owner.deploy("endpoint.py", "--approved")
+    assert refused.status == 1
+    assert (
+        "No version is approved. Next: python deploy/register.py --approve"
+        in refused.log
+    )
+
+    approved = owner.deploy("register.py", "--approve")
+    assert approved.status == 0, approved.log
+    assert approved.parameters("CreateModelPackage") == []
+    assert approved.log.endswith("Next: python deploy/endpoint.py --approved\n")
+
+    aws.push("3")  # which nobody has approved
+    served = owner.deploy("endpoint.py", "--approved")
+    assert served.status == 0, served.log
+    (serving,) = served.parameters("CreateModel")
+    assert serving["PrimaryContainer"]["Image"].endswith(f"/penguins@{digest}")
+
+
+def test_a_job_that_has_measured_nothing_is_registered_without_metrics(
+    owner: Owner, aws: Aws
+) -> None:
+    model = aws.train()
+    key = model.removeprefix(f"s3://{BUCKET}/").replace("model.tar", "output.tar")
+    aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    ran = owner.deploy("register.py", "--approve")
+    assert ran.status == 0, ran.log
+    assert "The job has measured nothing" in ran.log
+    assert "ModelMetrics" not in ran.parameters("CreateModelPackage")[0]

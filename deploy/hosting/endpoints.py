@@ -6,10 +6,8 @@ import boto3
 from botocore.exceptions import ClientError
 from sagemaker.core.resources import Endpoint
 
-import script
-import waiting
-
-TAGS = [{key.lower(): text for key, text in tag.items()} for tag in script.TAGS]
+from common import script
+from hosting import waiting
 
 
 def find(resource: Any, name: str) -> Any:
@@ -50,7 +48,7 @@ def make(name: str, config: str) -> Any:
     """Make an endpoint, and wait until it serves."""
     print(f"Making the endpoint {name} of the configuration {config}.")
     endpoint = Endpoint.create(
-        endpoint_name=name, endpoint_config_name=config, tags=TAGS
+        endpoint_name=name, endpoint_config_name=config, tags=script.SDK_TAGS
     )
     waiting.wait(endpoint)
     return endpoint

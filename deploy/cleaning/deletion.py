@@ -5,8 +5,8 @@ from typing import Any
 import boto3
 from sagemaker.core import resources as kinds
 
-import existing
-import scaling
+from cleaning import existing
+from hosting import scaling
 
 
 def delete(found: Any) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import boto3
 from sagemaker.core.resources import Tag
 
-import script
-import waiting
+from common import script
+from hosting import waiting
 
 BEFORE = "served-before"  # a tag of the endpoint: the configuration to go back to
 

@@ -6,10 +6,9 @@ from typing import Any
 import boto3
 from sagemaker.core.resources import ModelPackage, ModelPackageGroup
 
-import account
-import hosting
 import settings
-import trained
+from common import account, script, trained
+from hosting import endpoints
 
 GROUP = settings.PROJECT
 TYPES = ["text/csv", "application/json", "application/jsonlines"]
@@ -17,7 +16,7 @@ TYPES = ["text/csv", "application/json", "application/jsonlines"]
 
 def newest(**filters: str) -> Any:
     """Give the version that was registered last, or None."""
-    if hosting.find(ModelPackageGroup, GROUP) is None:
+    if endpoints.find(ModelPackageGroup, GROUP) is None:
         return None
     order = {"sort_by": "CreationTime", "sort_order": "Descending"}
     found = ModelPackage.get_all(model_package_group_name=GROUP, **order, **filters)
@@ -32,8 +31,8 @@ def container(version: Any) -> dict[str, str]:
 
 def register(container: dict[str, str], metrics: dict[str, Any]) -> Any:
     """Make a version, and the group where it is not there. Returns: the version."""
-    if hosting.find(ModelPackageGroup, GROUP) is None:
-        ModelPackageGroup.create(model_package_group_name=GROUP, tags=hosting.TAGS)
+    if endpoints.find(ModelPackageGroup, GROUP) is None:
+        ModelPackageGroup.create(model_package_group_name=GROUP, tags=script.SDK_TAGS)
     types = {"SupportedContentTypes": TYPES, "SupportedResponseMIMETypes": TYPES}
     # By boto3: ModelPackage.create of the SDK expects an answer that AWS does not give.
     made = boto3.client("sagemaker").create_model_package(
@@ -45,10 +44,10 @@ def register(container: dict[str, str], metrics: dict[str, Any]) -> Any:
     return ModelPackage.get(model_package_name=made["ModelPackageArn"])
 
 
-def model(*, approved: bool, **environment: str) -> str:
-    """Give the name of the model to serve: what was approved last, or trained last."""
+def model(job: str, *, approved: bool, **environment: str) -> str:
+    """Give the name of the model to serve: a job's, or what was approved last."""
     if not approved:
-        archive = trained.last_job()["ModelArtifacts"]["S3ModelArtifacts"]
+        archive = trained.job(job)["ModelArtifacts"]["S3ModelArtifacts"]
         return trained.model(account.image(), archive, **environment)
     version = newest(model_approval_status="Approved")
     if version is None:

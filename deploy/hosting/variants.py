@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import account
-import hosting
-import registry
 import settings
+from common import account
+from hosting import endpoints, registry
 
 INSTANCES = {"InstanceType": settings.SERVING_INSTANCE, "InitialInstanceCount": 1}
 MACHINES: dict[str, dict[str, Any]] = {
@@ -25,9 +24,9 @@ ENVIRONMENT = {
 }
 
 
-def config(kind: str, *, approved: bool) -> str:
+def config(kind: str, job: str, *, approved: bool) -> str:
     """Make the configuration of the newest model. Returns: its name."""
-    model = registry.model(approved=approved, **ENVIRONMENT.get(kind, {}))
+    model = registry.model(job, approved=approved, **ENVIRONMENT.get(kind, {}))
     variant = {"VariantName": "main", "ModelName": model, **MACHINES[kind]}
     more = {}
     if kind == "async":
@@ -37,4 +36,4 @@ def config(kind: str, *, approved: bool) -> str:
             "S3FailurePath": f"{folder}/failures/",
         }
         more = {"AsyncInferenceConfig": {"OutputConfig": places}}
-    return hosting.config(variant, **more)
+    return endpoints.config(variant, **more)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sagemaker.core.resources import EndpointConfig
 
-import prices
+from cleaning import prices
 
 
 def instances(found: Any) -> list[tuple[str, int, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sagemaker.core.utils.exceptions import FailedStatusError
 
-import progress
+from common import progress
 
 HOUR = 3600
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import boto3
 
-import account
 import settings
+from common import account
 
 PERIOD = 2  # seconds between two looks
 

@@ -1,0 +1,100 @@
+"""deploy/clean.py: what exists, what it costs, and that only the project's goes."""
+
+import json
+
+from deployment.aws import ROLE, Aws, Owner
+
+NONE = {"shape": True, "InferenceComponents": []}
+PRICE = {
+    "product": {"attributes": {"component": "Hosting"}},
+    "terms": {
+        "OnDemand": {
+            "1": {"priceDimensions": {"1": {"pricePerUnit": {"USD": "0.115"}}}}
+        }
+    },
+}
+LISTED = {"shape": True, "PriceList": [json.dumps(PRICE)], "NextToken": ""}
+GONE = {"error": ["ValidationException", "Could not find it", 400]}
+
+
+def names(aws: Aws) -> list[str]:
+    """List the endpoints of the account."""
+    listed = aws.client("sagemaker").list_endpoints()["Endpoints"]
+    return sorted(endpoint["EndpointName"] for endpoint in listed)
+
+
+def make_theirs(aws: Aws) -> None:
+    """Make an endpoint of somebody else, with a name like ours."""
+    sagemaker = aws.client("sagemaker")
+    sagemaker.create_model(ModelName="penguins-theirs", ExecutionRoleArn=ROLE)
+    variant = {
+        "VariantName": "main",
+        "ModelName": "penguins-theirs",
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="penguins-theirs", ProductionVariants=[variant]
+    )
+    sagemaker.create_endpoint(
+        EndpointName="penguins-theirs", EndpointConfigName="penguins-theirs"
+    )
+
+
+def test_only_what_is_ours_is_listed_priced_and_after_a_yes_deleted(
+    owner: Owner, aws: Aws
+) -> None:
+    aws.train()
+    owner.deploy("endpoint.py")
+    make_theirs(aws)
+    there = {"ListInferenceComponents": [NONE]}
+    refused = owner.deploy("clean.py", typed="n\n", GetProducts=[LISTED], **there)
+    assert refused.status == 1
+    assert (
+        "endpoint penguins: 1 x ml.m5.large, 0.115 USD an hour; since " in refused.log
+    )
+    assert "Together 0.115 USD an hour" in refused.log
+    assert "theirs" not in refused.log
+    assert refused.log.endswith("Nothing has been deleted.\n")
+    assert names(aws) == ["penguins", "penguins-theirs"]
+
+    refusal = {"error": ["AccessDeniedException", "no right to read prices", 400]}
+    ran = owner.deploy("clean.py", typed="y\n", GetProducts=[refusal], **there)
+    assert ran.status == 0, ran.log
+    assert "endpoint penguins: 1 x ml.m5.large, price not known; since " in ran.log
+    assert names(aws) == ["penguins-theirs"]
+    assert ran.parameters("DeleteModel") == []  # that costs nothing
+
+    again = owner.deploy("clean.py", **there)
+    assert again.status == 0, again.log
+    assert (
+        "Nothing of penguins is there. --all lists what costs nothing, too."
+        in again.log
+    )
+
+
+def test_all_deletes_what_is_free_too_and_asks_nothing_with_yes(
+    owner: Owner, aws: Aws
+) -> None:
+    aws.train()
+    owner.deploy("register.py", "--approve")
+    owner.deploy("endpoint.py")
+    done = {"shape": True}
+    ran = owner.deploy(
+        "clean.py",
+        "--all",
+        "--yes",
+        ListInferenceComponents=[NONE],
+        GetProducts=[LISTED],
+        DeleteModelPackage=[done],
+        DeleteModelPackageGroup=[done],
+    )
+    assert ran.status == 0, ran.log
+    sagemaker = aws.client("sagemaker")
+    assert sagemaker.list_models()["Models"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    (version,) = ran.parameters("DeleteModelPackage")
+    assert version["ModelPackageName"].endswith(":model-package/penguins/1")
+    assert ran.parameters("DeleteModelPackageGroup") == [
+        {"ModelPackageGroupName": "penguins"}
+    ]
