@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 import predict
 import settings
 from common import script
-from hosting import endpoints, update, variants
+from hosting import endpoints, local, update, variants
 
 options = ArgumentParser(description=__doc__)
 kinds = options.add_mutually_exclusive_group()
@@ -19,10 +19,14 @@ models = options.add_mutually_exclusive_group()
 models.add_argument("--job", default="", help="whose model is served; else the last")
 models.add_argument("--approved", action="store_true", help="the registry's last such")
 models.add_argument("--rollback", action="store_true", help="what was served before")
+models.add_argument("--local", action="store_true", help="here, without an account")
 
 
 def main() -> None:
     given = options.parse_args()
+    if given.local:
+        local.serve(predict.PAYLOAD)
+        return
     kind = given.kind or ""
     name = f"{settings.PROJECT}-{kind}".rstrip("-")
     endpoint = endpoints.usable(name)

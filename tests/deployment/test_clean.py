@@ -47,8 +47,9 @@ def test_only_what_is_ours_is_listed_priced_and_after_a_yes_deleted(
     aws.train()
     owner.deploy("endpoint.py")
     make_theirs(aws)
-    there = {"ListInferenceComponents": [NONE]}
-    refused = owner.deploy("clean.py", typed="n\n", GetProducts=[LISTED], **there)
+    refused = owner.deploy(
+        "clean.py", typed="n\n", GetProducts=[LISTED], ListInferenceComponents=[NONE]
+    )
     assert refused.status == 1
     assert (
         "endpoint penguins: 1 x ml.m5.large, 0.115 USD an hour; since " in refused.log
@@ -59,13 +60,15 @@ def test_only_what_is_ours_is_listed_priced_and_after_a_yes_deleted(
     assert names(aws) == ["penguins", "penguins-theirs"]
 
     refusal = {"error": ["AccessDeniedException", "no right to read prices", 400]}
-    ran = owner.deploy("clean.py", typed="y\n", GetProducts=[refusal], **there)
+    ran = owner.deploy(
+        "clean.py", typed="y\n", GetProducts=[refusal], ListInferenceComponents=[NONE]
+    )
     assert ran.status == 0, ran.log
     assert "endpoint penguins: 1 x ml.m5.large, price not known; since " in ran.log
     assert names(aws) == ["penguins-theirs"]
     assert ran.parameters("DeleteModel") == []  # that costs nothing
 
-    again = owner.deploy("clean.py", **there)
+    again = owner.deploy("clean.py", ListInferenceComponents=[NONE])
     assert again.status == 0, again.log
     assert (
         "Nothing of penguins is there. --all lists what costs nothing, too."

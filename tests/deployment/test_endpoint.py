@@ -91,8 +91,8 @@ def test_an_endpoint_that_has_failed_says_why_and_is_made_again(
     assert ran.log.endswith(
         "ModelError: no model\nRepair what is named above, and run this again.\n"
     )
-    gone, there = NEVER, {}
-    again = owner.deploy("endpoint.py", DescribeEndpoint=[failed, gone, there])
+    there: dict[str, str] = {}
+    again = owner.deploy("endpoint.py", DescribeEndpoint=[failed, NEVER, there])
     assert again.status == 0, again.log
     assert made(again) == ["DeleteEndpoint", "CreateEndpointConfig", "CreateEndpoint"]
 

@@ -6,7 +6,6 @@ That a call of a script is allowed is asserted wherever a test runs one: aws.py.
 import json
 import os
 import subprocess
-from urllib.parse import unquote
 
 import pytest
 from policy_sentry.querying.actions import get_action_data
@@ -17,12 +16,12 @@ from deployment.aws import KEY, REGION, Aws
 from harness import ROOT
 
 POLICIES = ("policy-role.json", "policy-you.json")
-# Only these two can be limited further, by a name that Application Auto Scaling chooses.
+# These can be limited further only by names that AWS chooses.
 WIDE = ("application-autoscaling:", "sagemaker:ListModelPackages")
 
 
 def role_sh(aws: Aws, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run role.sh against moto's server, with the AWS CLI that is in its environment."""
+    """Run role.sh against moto's server, with the AWS CLI of its environment."""
     cli = environment_of("ecr", "ecr-requirements").parent
     return subprocess.run(
         [ROOT / "deploy/role.sh", *arguments],

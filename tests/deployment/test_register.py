@@ -1,7 +1,5 @@
 """deploy/register.py, and what was approved on an endpoint."""
 
-import json
-
 from deployment.aws import BUCKET, MEASURED, Aws, Owner
 
 
