@@ -7,8 +7,6 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 import settings
 from common import jobs, progress, script
 
@@ -39,26 +37,20 @@ def main() -> None:
 
 def last_failed() -> str | None:
     """Give the name of the job that has failed last, of any kind."""
-    found = [(k, jobs.listed(k, f"{settings.PROJECT}-", "Failed")) for k in jobs.KINDS]
-    newest = [
-        (jobs.describe(k, names[0])["CreationTime"], names[0])
-        for k, names in found
-        if names
-    ]
-    return max(newest)[1] if newest else None
+    start, failed = f"{settings.PROJECT}-", {}
+    for kind in jobs.KINDS:
+        for name in jobs.listed(kind, start, "Failed")[:1]:
+            failed[jobs.describe(kind, name)["CreationTime"]] = name
+    return failed[max(failed)] if failed else None
 
 
 def say(kind: str, name: str) -> bool:
     """Print status and reason of what has this name, if it is of this kind."""
-    try:
-        described = jobs.describe(kind, name)
-    except ClientError as exc:
-        if "Could not find" not in str(exc):
-            raise
-        return False
-    print(f"The {kind} {name} is {described[f'{kind}Status']}.")
-    print(described.get("FailureReason", "It gives no reason of a failure."))
-    return True
+    found = jobs.find(kind, name)
+    if found:
+        print(f"The {kind} {name} is {found[f'{kind}Status']}.")
+        print(found.get("FailureReason", ""))
+    return bool(found)
 
 
 if __name__ == "__main__":

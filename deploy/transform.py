@@ -1,7 +1,6 @@
 """Predicts a file of rows, or all files of a folder in S3, by batch transform.
 
-Without --join the output has the predictions only. The same rows are predicted once by
-the same model: the second time their output is found.
+The same rows are predicted once by a model: the second time their output is found.
 """
 
 from argparse import ArgumentParser
@@ -14,17 +13,11 @@ from common import account, jobs, local, progress, rows, s3, script, trained
 options = ArgumentParser(description=__doc__)
 options.add_argument("rows", nargs="?", default=rows.PAYLOAD, help="file, or s3://...")
 options.add_argument("--header", action="store_true", help="leave the first line out")
-options.add_argument(
-    "--join", action="store_true", help="each row, then its prediction"
-)
-options.add_argument(
-    "--ids", type=int, default=0, help="first columns: joined, not sent"
-)
+options.add_argument("--join", action="store_true", help="rows before predictions")
+options.add_argument("--ids", type=int, default=0, help="columns to join, not to send")
 options.add_argument("--mark", action="store_true", help="a wrong row becomes ERROR")
 options.add_argument("--job", default="", help="whose model predicts; else the last")
-options.add_argument(
-    "--local", action="store_true", help="here: neither joins nor marks"
-)
+options.add_argument("--local", action="store_true", help="here, and nothing joined")
 
 
 def main() -> None:
@@ -34,12 +27,10 @@ def main() -> None:
         return
     model = trained.model_of(trained.job(given.job))
     place = rows.in_s3(given.rows, header=given.header)
-    how = (given.join, given.ids, given.mark)
-    name = script.name_of("transform", model, place, s3.listed(place), how)
+    how = (s3.listed(place), given.join, given.ids, given.mark)
+    name = script.name_of("transform", model, place, *how)
     output = f"s3://{account.bucket()}/{settings.PROJECT}/predictions/{name}/"
-    if jobs.listed(jobs.TRANSFORM, name, *jobs.KEPT):
-        print("The same rows have been predicted before: that job is taken.")
-    else:
+    if not jobs.there(jobs.TRANSFORM, name):
         new = jobs.new_name(jobs.TRANSFORM, name)
         Transformer(
             model,

@@ -32,9 +32,7 @@ def main() -> None:
     space = {name: vars(found) for name, found in ranges.items()}
     search = (settings.OBJECTIVE, space, values, data.contents(channels), given.jobs)
     name = script.name_of("tuning", image, *search, given.spot)
-    if jobs.listed(jobs.TUNING, name, *jobs.KEPT):
-        print("The same search has been made before: that job is taken.")
-    else:
+    if not jobs.there(jobs.TUNING, name):
         trainer = train.trainer(name, image, values, spot=given.spot)
         trainer.checkpoint_config = None  # jobs at once must not share a folder
         tuner = HyperparameterTuner(

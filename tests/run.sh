@@ -41,7 +41,7 @@ fi
 
 examples=(examples/*/train examples/*/*.py)
 theirs="$(IFS=, && echo "${yours[*]},${examples[*]}")"
-scripts=(build_and_push.sh local-test/*.sh model/entrypoint tests/run.sh .ci/*.sh .ci/run)
+scripts=(build_and_push.sh deploy/*.sh local-test/*.sh model/entrypoint tests/run.sh .ci/*.sh .ci/run)
 
 ruff format --check --quiet --exclude "${theirs}" . ||
     die "not formatted; run: .venv-tests/bin/ruff format ."

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 DEPLOY = ROOT / "docs/deploy.md"
 SERVICES = (
-    *("application-autoscaling", "cloudwatch", "ecr", "s3"),
+    *("application-autoscaling", "cloudwatch", "codeartifact", "ecr", "s3"),
     *("sagemaker", "sagemaker-runtime"),
 )
 METRIC = "validation:accuracy"

@@ -14,7 +14,10 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS]
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 POINTER = re.compile(r"\b(docs/[\w-]+\.md)(?:#([\w-]+))?")
-SPEAKING = ("model", "local-test", "examples", "build_and_push.sh", "Dockerfile")
+SPEAKING = (
+    *("model", "local-test", "deploy", "examples"),
+    *("build_and_push.sh", "Dockerfile"),
+)
 
 
 @cache

@@ -1,6 +1,7 @@
 """What the scripts look up in your account, by the names in settings.py."""
 
 import sys
+from functools import cache
 
 import boto3
 from botocore.exceptions import ClientError
@@ -10,6 +11,7 @@ import settings
 ABSENT = ("RepositoryNotFoundException", "ImageNotFoundException")
 
 
+@cache
 def role() -> str:
     """Give the ARN of the role that SageMaker acts in."""
     if settings.ROLE.startswith("arn:"):
@@ -21,6 +23,7 @@ def role() -> str:
         sys.exit(f"There is no role {settings.ROLE}. Make it: deploy/role.sh")
 
 
+@cache
 def bucket() -> str:
     """Give the name of the bucket, which is made where it is not there."""
     s3, region = boto3.client("s3"), boto3.Session().region_name

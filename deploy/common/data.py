@@ -17,9 +17,9 @@ INPUT = ROOT / "local-test/test-dir/input"
 
 def hyperparameters(pairs: list[str]) -> dict[str, str]:
     """Give those of local-test, with NAME=VALUE on top."""
-    return json.loads((INPUT / "config/hyperparameters.json").read_text()) | split(
-        pairs
-    )
+    file = INPUT / "config/hyperparameters.json"
+    theirs: dict[str, str] = json.loads(file.read_text())
+    return theirs | split(pairs)
 
 
 def split(pairs: list[str]) -> dict[str, str]:

@@ -14,6 +14,10 @@ import settings
 from common import data
 
 FILE = data.ROOT / "tuning.json"
+NUMBERS = {
+    "IntegerParameterRanges": IntegerParameter,
+    "ContinuousParameterRanges": ContinuousParameter,
+}
 
 
 def metrics() -> list[dict[str, str]]:
@@ -28,13 +32,13 @@ def metrics() -> list[dict[str, str]]:
 
 def ranges(but: dict[str, str]) -> dict[str, Any]:
     """Give the range of each hyperparameter but some, as the SDK takes it."""
-    all_ranges, found = read()["ParameterRanges"], {}
-    for kind in (IntegerParameter, ContinuousParameter):
-        number = int if kind is IntegerParameter else float
-        for one in all_ranges[f"{kind.__name__[:-9]}ParameterRanges"]:
-            ends = number(one["MinValue"]), number(one["MaxValue"])
-            found[one["Name"]] = kind(*ends, scaling_type=one["ScalingType"])
-    for one in all_ranges["CategoricalParameterRanges"]:
+    found: dict[str, Any] = {}
+    of_kind = read()["ParameterRanges"]
+    for kind, parameter in NUMBERS.items():
+        for one in of_kind[kind]:
+            ends = one["MinValue"], one["MaxValue"]
+            found[one["Name"]] = parameter(*ends, scaling_type=one["ScalingType"])
+    for one in of_kind["CategoricalParameterRanges"]:
         found[one["Name"]] = CategoricalParameter(one["Values"])
     return {name: found[name] for name in found if name not in but}
 

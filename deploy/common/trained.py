@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
 import settings
 from common import account, jobs, script
@@ -17,9 +16,7 @@ def job(name: str = "") -> dict[str, Any]:
     by_train = rf"{settings.PROJECT}-[0-9a-f]{{8}}-[0-9]{{14}}"  # not by tune.py
     names = [name] if name else [n for n in completed if re.fullmatch(by_train, n)]
     if not names:
-        sys.exit(
-            "No training job has been completed yet. Train: python deploy/train.py"
-        )
+        sys.exit("No training job has been completed yet: python deploy/train.py")
     return jobs.describe(jobs.TRAINING, names[0])
 
 
@@ -31,15 +28,10 @@ def model_of(job: dict[str, Any]) -> str:
 
 def model(image: str, archive: str, **environment: str) -> str:
     """Give the name of the model of an image and an archive, made where it is not."""
-    sagemaker = boto3.client("sagemaker")
     name = script.name_of(image, archive, environment)
     container = {"Image": image, "ModelDataUrl": archive, "Environment": environment}
-    try:
-        sagemaker.describe_model(ModelName=name)
-    except ClientError as exc:
-        if "Could not find model" not in exc.response["Error"]["Message"]:
-            raise
-        sagemaker.create_model(
+    if jobs.find("Model", name) is None:
+        boto3.client("sagemaker").create_model(
             ModelName=name,
             ExecutionRoleArn=account.role(),
             PrimaryContainer=container,

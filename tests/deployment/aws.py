@@ -1,12 +1,14 @@
 """Who deploys in the tests, and who answers: an owner's checkout, and moto's server."""
 
+import contextlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,9 @@ import httpx
 
 from clients.local_mode import Machine, environment_of
 from deployment import rights
+from deployment.forks import Forks
 from harness import ROOT, free_port, until
 
-STAND_IN = Path(__file__).with_name("stand_in.py")
 REGION = "eu-west-1"
 BUCKET = f"sagemaker-{REGION}-123456789012"
 ROLE = "arn:aws:iam::123456789012:role/penguins"
@@ -29,18 +31,18 @@ MANIFEST = {
 }
 
 
-def archive(name: str, content: bytes) -> bytes:
-    """Pack one file, as SageMaker packs the output of a job."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+def packed(name: str, content: bytes) -> bytes:
+    """Pack a file, as SageMaker packs the output of a job."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         file = tarfile.TarInfo(name)
         file.size = len(content)
         tar.addfile(file, io.BytesIO(content))
-    return packed.getvalue()
+    return archive.getvalue()
 
 
 MEASURED = b'{"multiclass_classification_metrics": {}}'
-OUTPUT = archive("evaluation.json", MEASURED)
+OUTPUT = packed("evaluation.json", MEASURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ class Ran:
 class Aws:
     """moto's server, which is empty after `reset`."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, forks: Forks) -> None:
+        self.url, self.forks = url, forks
 
     def client(self, service: str) -> Any:
         """Give boto3's client."""
@@ -100,28 +102,51 @@ class Aws:
         )
         return str(answer["image"]["imageId"]["imageDigest"])
 
-    def train(self, number: int = 1) -> str:
+    def train(self) -> str:
         """Have a job completed, as train.py does. Returns: the model's address."""
-        job = f"penguins-0000000{number}-20261129000000"
-        s3, folder = self.client("s3"), f"penguins/output/{job}/output"
-        s3.create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-        s3.put_object(Bucket=BUCKET, Key=f"{folder}/output.tar.gz", Body=OUTPUT)
+        job = "penguins-00000001-20261129000000"
+        model = f"s3://{BUCKET}/penguins/output/{job}/output/model.tar.gz"
+        self.put(model.replace("model.tar", "output.tar"), OUTPUT)
         machine = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+        input_mode = {"TrainingInputMode": "File"}
         self.client("sagemaker").create_training_job(
             TrainingJobName=job,
-            AlgorithmSpecification={
-                "TrainingImage": "any",
-                "TrainingInputMode": "File",
-            },
+            AlgorithmSpecification={"TrainingImage": "any", **input_mode},
             RoleArn=ROLE,
             OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/penguins/output"},
             ResourceConfig={**machine, "VolumeSizeInGB": 10},
             StoppingCondition={"MaxRuntimeInSeconds": 60},
             Tags=[{"Key": "project", "Value": "penguins"}],
         )
-        return f"s3://{BUCKET}/{folder}/model.tar.gz"
+        return model
+
+    def put(self, address: str, content: bytes) -> None:
+        """Write a file to S3, in a bucket that is made where it is not there."""
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        s3 = self.client("s3")
+        place = {"LocationConstraint": REGION}
+        with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def files(self, address: str) -> dict[str, bytes]:
+        """Read all files below an address in S3."""
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        s3 = self.client("s3")
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        bodies = {
+            file["Key"]: s3.get_object(Bucket=bucket, Key=file["Key"])["Body"]
+            for file in listed
+        }
+        return {f"s3://{bucket}/{key}": body.read() for key, body in bodies.items()}
+
+    def log(self, group: str, stream: str, *messages: str) -> None:
+        """Log lines of now, as a container does."""
+        logs, now = self.client("logs"), int(time.time() * 1000)
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        events = [{"timestamp": now, "message": message} for message in messages]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
 class Owner(Machine):
@@ -136,42 +161,49 @@ class Owner(Machine):
         for folder in ("deploy", "local-test"):
             shutil.copytree(ROOT / folder, home / folder, ignore=ignored)
 
+    def set(self, name: str, value: Any) -> None:
+        """Edit the file of settings."""
+        file = self.home / "deploy/settings.py"
+        line = re.compile(rf"^{name} = .*$", re.MULTILINE)
+        file.write_text(line.sub(f"{name} = {value!r}", file.read_text()))
+
     def deploy(
         self, script: str, *arguments: str, typed: str = "", **answers: list[Any]
     ) -> Ran:
         """Run a script of deploy/ to its end, with these lines typed into it."""
         report = self.home / "report.json"
         program = self.home / "deploy" / script
-        result = subprocess.run(
-            [self._python, STAND_IN, report, json.dumps(answers), program, *arguments],
-            cwd=self.home,
-            env=self._environment()
-            | {"AWS_ENDPOINT_URL": self.aws.url, "COLUMNS": "200"},
-            input=typed,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
+        log, more = self.home / "log", {"AWS_ENDPOINT_URL": self.aws.url}
+        status = self.aws.forks.run(
+            program=str(program),
+            arguments=arguments,
+            given=answers,
+            folder=str(self.home),
+            environment=self._environment() | more | {"COLUMNS": "200"},
+            typed=typed,
+            log=str(log),
+            report=str(report),
         )
         noted = json.loads(report.read_text())
         calls = [Call(**call) for call in noted["calls"]]
-        refused = [r for call in calls for r in rights.refused(call)]
+        refused = [right for call in calls for right in rights.refused(call)]
         assert not refused, f"policy-you.json refuses {refused}"
-        return Ran(result.returncode, result.stdout, calls, noted["hosts"])
+        return Ran(status, log.read_text(), calls, noted["hosts"])
 
 
-@contextmanager
+@contextlib.contextmanager
 def moto(log: Path) -> Iterator[Aws]:
     """Start moto's server, of the environment .venv-ecr."""
     python, port = environment_of("ecr", "ecr-requirements"), free_port()
-    aws = Aws(f"http://127.0.0.1:{port}")
+    url = f"http://127.0.0.1:{port}"
     command = [str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
     try:
-        until(lambda: answers(aws.url) or server.poll() is not None, 60)
+        until(lambda: answers(url) or server.poll() is not None, 60)
         assert server.poll() is None, log.read_text()
-        yield aws
+        with Forks(environment_of("sdk_v3")) as forks:
+            yield Aws(url, forks)
     finally:
         server.kill()
         server.wait()

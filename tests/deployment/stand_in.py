@@ -1,20 +1,24 @@
-"""Runs a program of deploy/, with moto in the place of AWS, and notes each call.
+"""Runs programs of deploy/, with moto in the place of AWS, and notes each call.
 
-    python stand_in.py REPORT ANSWERS PROGRAM [ARGUMENT ...]
-
-Every call is checked against the service's own description before it is sent. ANSWERS
-is a JSON object, from an operation to a list of answers, one for each call, of which
-the last is given from then on. An answer is laid over what moto answers; where moto
+Each line of stdin asks for a program, as `run` takes it, and is answered with a line.
+Every call is checked against the service's own description before it is sent. `given`
+has for an operation a list of answers, one for each call, of which the last is given
+from then on. An answer is laid over what moto answers; where moto
 has no such operation, `{"shape": true}` or more of it is the whole answer, filled up in
 the shape of the service. `{"error": [code, message, status]}` is a refusal.
-REPORT gets `calls`, each with operation, parameters and `seen`: "moto" or "shape".
-Nobody waits: a sleep is over at once.
+The report gets `calls`, each with operation, parameters and `seen`: "moto" or "shape".
+Nobody waits: a sleep is over at once, but in local mode, where the image really runs.
 """
 
+import io
 import json
+import os
 import runpy
+import signal
 import sys
 import time
+import traceback
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +29,13 @@ from botocore.session import Session
 from clients.watched import hosts, note_host
 from service_model import check, example
 
+IMPORTED = (  # by each fork: what the programs would import anew
+    "sagemaker.core.local",
+    "sagemaker.core.training.configs",
+    "sagemaker.core.transformer",
+    "sagemaker.train.model_trainer",
+    "sagemaker.train.tuner",
+)
 calls: list[dict[str, Any]] = []
 answers: dict[str, list[dict[str, Any]]] = {}
 really_sleep = time.sleep
@@ -82,20 +93,59 @@ def take(operation: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the program as `python PROGRAM` would."""
-    report, given, program, *_ = sys.argv[1:]
-    answers.update(json.loads(given))
+    """Run the program of each request in a fork, and answer with its exit status."""
+    for name in IMPORTED:
+        import_module(name)
+    for line in sys.stdin:
+        fork = os.fork()
+        if not fork:
+            os._exit(run(**json.loads(line)))
+        print(os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]), flush=True)
+
+
+def run(
+    program: str,
+    arguments: list[str],
+    given: dict[str, Any],
+    report: str,
+    **surroundings: Any,
+) -> int:
+    """Run a program as `python PROGRAM` would. Returns: its exit status."""
+    become(**surroundings)
+    answers.update(given)
     botocore.register_initializer(watch)
     sys.addaudithook(note_host)
-    if "--local" not in sys.argv:  # there a container needs time to start
+    if "--local" not in arguments:
         time.sleep = lambda _: really_sleep(0)
-    sys.argv = sys.argv[3:]
+    sys.argv = [program, *arguments]
     sys.path[0] = str(Path(program).parent)
+    status = 0
     try:
         runpy.run_path(program, run_name="__main__")
-    finally:
-        noted = {"calls": calls, "hosts": hosts}
-        Path(report).write_text(json.dumps(noted, default=str))
+    except SystemExit as exc:
+        status = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+        if isinstance(exc.code, str):
+            print(exc.code, file=sys.stderr)
+    except BaseException:  # noqa: BLE001 - as Python itself ends a program
+        traceback.print_exc()
+        status = 1
+    noted = {"calls": calls, "hosts": hosts}
+    Path(report).write_text(json.dumps(noted, default=str))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+def become(folder: str, environment: dict[str, str], typed: str, log: str) -> None:
+    """Take the place of a new process, with what is typed and a log for all it says."""
+    signal.alarm(300)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.stdin = io.StringIO(typed)
+    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
 
 
 if __name__ == "__main__":
