@@ -2,7 +2,7 @@
 
 import json
 
-from deployment.aws import ROLE, Aws, Owner
+from deployment.aws import REGION, ROLE, Aws, Owner
 
 NONE = {"shape": True, "InferenceComponents": []}
 PRICE = {
@@ -14,6 +14,16 @@ PRICE = {
     },
 }
 LISTED = {"shape": True, "PriceList": [json.dumps(PRICE)], "NextToken": ""}
+SUMMARY = {
+    "InferenceComponentName": "penguins-component",
+    "InferenceComponentArn": f"arn:aws:sagemaker:{REGION}:123456789012:"
+    "inference-component/penguins-component",
+    "EndpointName": "penguins-component",
+    "EndpointArn": f"arn:aws:sagemaker:{REGION}:123456789012:endpoint/any",
+    "VariantName": "main",
+    "CreationTime": "2026-11-29T00:00:00",
+    "LastModifiedTime": "2026-11-29T00:00:00",
+}
 GONE = {"error": ["ValidationException", "Could not find it", 400]}
 
 
@@ -101,3 +111,35 @@ def test_all_deletes_what_is_free_too_and_asks_nothing_with_yes(
     assert ran.parameters("DeleteModelPackageGroup") == [
         {"ModelPackageGroupName": "penguins"}
     ]
+
+
+def test_a_component_goes_with_its_scaling_and_alarm_and_a_job_is_stopped(
+    owner: Owner, aws: Aws
+) -> None:
+    aws.train()
+    alarm = {"MetricName": "any", "Namespace": "AWS/SageMaker", "Statistic": "Maximum"}
+    threshold = {"Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
+    for name in ("penguins-component-first", "penguins-theirs-first"):
+        aws.client("cloudwatch").put_metric_alarm(
+            AlarmName=name, Period=60, EvaluationPeriods=1, **alarm, **threshold
+        )
+    component = {"InferenceComponentName": "penguins-component"}
+    done = {"shape": True}
+    ran = owner.deploy(
+        "clean.py",
+        "--yes",
+        ListInferenceComponents=[{**done, "InferenceComponents": [SUMMARY]}],
+        DescribeInferenceComponent=[{**done, **component}, GONE],
+        ListTags=[{**done, "Tags": [{"Key": "project", "Value": "penguins"}]}],
+        DeregisterScalableTarget=[{"error": ["ObjectNotFoundException", "none", 400]}],
+        DeleteInferenceComponent=[done],
+        ListHyperParameterTuningJobs=[{**done, "HyperParameterTuningJobSummaries": []}],
+        DescribeTrainingJob=[{"TrainingJobStatus": "InProgress"}],
+        GetProducts=[LISTED],
+        StopTrainingJob=[done],
+    )
+    assert ran.status == 0, ran.log
+    assert ran.parameters("DeleteInferenceComponent") == [component]
+    assert len(ran.parameters("StopTrainingJob")) == 1
+    alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert [a["AlarmName"] for a in alarms] == ["penguins-theirs-first"]
