@@ -21,9 +21,8 @@ SUMMARY = {
     "EndpointName": "penguins-component",
     "EndpointArn": f"arn:aws:sagemaker:{REGION}:123456789012:endpoint/any",
     "VariantName": "main",
-    "CreationTime": "2026-11-29T00:00:00",
-    "LastModifiedTime": "2026-11-29T00:00:00",
 }
+JOB = {"TrainingJobName": "penguins-00000001-20261129000000"}
 GONE = {"error": ["ValidationException", "Could not find it", 400]}
 
 
@@ -124,22 +123,23 @@ def test_a_component_goes_with_its_scaling_and_alarm_and_a_job_is_stopped(
             AlarmName=name, Period=60, EvaluationPeriods=1, **alarm, **threshold
         )
     component = {"InferenceComponentName": "penguins-component"}
-    done = {"shape": True}
+    done = {"shape": True, "NextToken": ""}
     ran = owner.deploy(
         "clean.py",
         "--yes",
         ListInferenceComponents=[{**done, "InferenceComponents": [SUMMARY]}],
-        DescribeInferenceComponent=[{**done, **component}, GONE],
+        DescribeInferenceComponent=[{**done, **SUMMARY}, GONE],
         ListTags=[{**done, "Tags": [{"Key": "project", "Value": "penguins"}]}],
         DeregisterScalableTarget=[{"error": ["ObjectNotFoundException", "none", 400]}],
         DeleteInferenceComponent=[done],
         ListHyperParameterTuningJobs=[{**done, "HyperParameterTuningJobSummaries": []}],
-        DescribeTrainingJob=[{"TrainingJobStatus": "InProgress"}],
+        ListTrainingJobs=[{"TrainingJobSummaries": [JOB]}],
         GetProducts=[LISTED],
         StopTrainingJob=[done],
     )
     assert ran.status == 0, ran.log
+    assert f"training job {JOB['TrainingJobName']}: 1 x ml.m5.large" in ran.log
     assert ran.parameters("DeleteInferenceComponent") == [component]
-    assert len(ran.parameters("StopTrainingJob")) == 1
+    assert ran.parameters("StopTrainingJob") == [JOB]
     alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert [a["AlarmName"] for a in alarms] == ["penguins-theirs-first"]
