@@ -25,8 +25,8 @@ def main() -> None:
     if given.local:
         local.transform(given.rows, header=given.header)
         return
-    model = trained.model_of(trained.job(given.job))
-    place = rows.in_s3(given.rows, header=given.header)
+    job, place = trained.job(given.job), rows.in_s3(given.rows, header=given.header)
+    model = trained.model_of(job)
     how = (s3.listed(place), given.join, given.ids, given.mark)
     name = script.name_of("transform", model, place, *how)
     output = f"s3://{account.bucket()}/{settings.PROJECT}/predictions/{name}/"

@@ -1,5 +1,6 @@
 """Rows for batch transform, in S3: a header would be sent as one of them."""
 
+import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ def in_s3(rows: str, *, header: bool) -> str:
             sys.exit(
                 f"There is no file {rows}. Give a CSV of rows, without the target."
             )
+        if not header and cells(file) <= columns():
+            sys.exit(f"The first line of {rows} names columns: add --header.")
         folder = folder_of(file.read_text(), header)
         with file.open("rb") as body:
             return put(body, folder, file.name, header=header)
@@ -31,6 +34,18 @@ def in_s3(rows: str, *, header: bool) -> str:
             put(body, folder_of(tags, header), name, header=True)
         return folder_of(tags, header)
     return rows
+
+
+def columns() -> set[str]:
+    """Give the names of the columns in local-test, if it has a header there."""
+    files = [f for f in data.folders()["training"] if f.suffix == ".csv"]
+    return cells(files[0]) if files else set()
+
+
+def cells(file: Path) -> set[str]:
+    """Give the cells of the first line."""
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        return set(next(csv.reader(text), [file.name]))
 
 
 def folder_of(*content: Any) -> str:

@@ -78,14 +78,10 @@ def met(condition: dict[str, dict[str, str]], context: dict[str, str]) -> bool:
 
 
 def refused(call: Any) -> list[Right]:
-    """List the rights that a call needs, and policy-you.json does not give.
-
-    Data in another bucket is left out: whose it is gives the right to it.
-    """
-    yours, theirs = policy("policy-you.json"), "arn:aws:s3:::mine"
+    """List the rights that a call needs, and policy-you.json does not give."""
+    yours = policy("policy-you.json")
     wanted = needed(call.service, call.operation, call.parameters)
-    asked = [right for right in wanted if not right.resource.startswith(theirs)]
-    return [right for right in asked if not has(yours, right)]
+    return [right for right in wanted if not has(yours, right)]
 
 
 def needed(service: str, operation: str, given: dict[str, Any]) -> Iterator[Right]:

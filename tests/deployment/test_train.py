@@ -8,6 +8,7 @@ import pytest
 from clients.local_mode import swept
 from deployment.aws import Aws, Owner
 
+MINE = "s3://sagemaker-eu-west-1-123456789012/mine"
 FAILED = {"TrainingJobStatus": "Failed", "FailureReason": "ClientError: no such column"}
 RUNNING = {"TrainingJobStatus": "InProgress", "SecondaryStatus": "Downloading"}
 
@@ -88,14 +89,14 @@ def test_a_failed_job_gives_its_reason_and_may_be_started_again(owner: Owner) ->
 
 
 def test_data_may_lie_in_s3(owner: Owner, aws: Aws) -> None:
-    aws.put("s3://mine/rows/a.csv", b"species,size\na,1\n")
-    ran = owner.deploy("train.py", "--data", "s3://mine/rows/")
+    aws.put(f"{MINE}/rows/a.csv", b"species,size\na,1\n")
+    ran = owner.deploy("train.py", "--data", f"{MINE}/rows/")
     assert ran.status == 0, ran.log
     (job,) = ran.parameters("CreateTrainingJob")
     (channel,) = job["InputDataConfig"]
-    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == "s3://mine/rows/"
-    aws.put("s3://mine/rows/a.csv", b"species,size\na,2\n")
-    ran = owner.deploy("train.py", "--data", "s3://mine/rows/")
+    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == f"{MINE}/rows/"
+    aws.put(f"{MINE}/rows/a.csv", b"species,size\na,2\n")
+    ran = owner.deploy("train.py", "--data", f"{MINE}/rows/")
     assert len(ran.parameters("CreateTrainingJob")) == 1  # other data, another job
 
 
@@ -114,7 +115,7 @@ def test_each_folder_of_local_test_is_a_channel(owner: Owner) -> None:
     ("arguments", "answers", "sentence"),
     [
         (["oops"], {}, "'oops' is no hyperparameter: give NAME=VALUE."),
-        (["--data", "s3://mine/none/"], {}, "There is nothing in s3://mine/none/."),
+        (["--data", f"{MINE}/none/"], {}, f"There is nothing in {MINE}/none/."),
         (
             [],
             {"GetRole": [{"error": ["NoSuchEntity", "no role", 404]}]},
@@ -150,7 +151,7 @@ def test_each_folder_of_local_test_is_a_channel(owner: Owner) -> None:
 def test_what_is_missing_is_said_with_its_cure(
     owner: Owner, aws: Aws, arguments: list[str], answers: dict[str, Any], sentence: str
 ) -> None:
-    aws.put("s3://mine/else", b"")
+    aws.put(f"{MINE}/else", b"")
     ran = owner.deploy("train.py", *arguments, **answers)
     assert ran.status == 1
     assert sentence in ran.log

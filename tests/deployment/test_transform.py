@@ -4,6 +4,7 @@ import pytest
 
 from deployment.aws import Aws, Owner
 
+MINE = "s3://sagemaker-eu-west-1-123456789012/mine"
 FAILED = {"TransformJobStatus": "Failed", "FailureReason": "AlgorithmError: see logs"}
 
 
@@ -74,21 +75,32 @@ def test_a_header_is_left_out_and_rows_with_another_one_are_others(
     (job,) = ran.parameters("CreateTransformJob")
     address = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
     assert aws.files(address) == {f"{address}mine.csv": b"Dream,1\n"}
+    rows.write_bytes(b"isle,size\nDream,1\n")
     whole = trained.deploy("transform.py", str(rows))
     (other,) = whole.parameters("CreateTransformJob")
     assert other["TransformInput"] != job["TransformInput"]
+
+
+@pytest.mark.penguins
+def test_a_header_that_the_training_data_have_is_not_sent(trained: Owner) -> None:
+    rows = trained.home / "mine.csv"
+    rows.write_bytes(b"island,year,sex\nDream,2007,male\n")
+    ran = trained.deploy("transform.py", str(rows))
+    assert ran.status == 1
+    assert ran.log == f"The first line of {rows} names columns: add --header.\n"
+    assert ran.parameters("CreateTransformJob") == []
 
 
 def test_files_in_s3_are_taken_as_they_are_or_copied_without_their_headers(
     trained: Owner, aws: Aws
 ) -> None:
     for name in ("a/x.csv", "b/x.csv"):
-        aws.put(f"s3://mine/rows/{name}", f"name\n{name}\n".encode())
-    ran = trained.deploy("transform.py", "s3://mine/rows/")
+        aws.put(f"{MINE}/rows/{name}", f"name\n{name}\n".encode())
+    ran = trained.deploy("transform.py", f"{MINE}/rows/")
     (job,) = ran.parameters("CreateTransformJob")
     source = job["TransformInput"]["DataSource"]["S3DataSource"]
-    assert source == {"S3DataType": "S3Prefix", "S3Uri": "s3://mine/rows/"}
-    ran = trained.deploy("transform.py", "s3://mine/rows/", "--header")
+    assert source == {"S3DataType": "S3Prefix", "S3Uri": f"{MINE}/rows/"}
+    ran = trained.deploy("transform.py", f"{MINE}/rows/", "--header")
     (job,) = ran.parameters("CreateTransformJob")
     address = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
     copied = {f"{address}{n}": f"{n}\n".encode() for n in ("a/x.csv", "b/x.csv")}
@@ -130,13 +142,13 @@ def test_a_failed_job_gives_its_reason_and_may_be_started_again(trained: Owner) 
             "none.csv",
             "There is no file none.csv. Give a CSV of rows, without the target.",
         ),
-        ("s3://mine/none/", "There is nothing in s3://mine/none/."),
+        (f"{MINE}/none/", f"There is nothing in {MINE}/none/."),
     ],
 )
 def test_rows_that_are_not_there_are_named(
     trained: Owner, aws: Aws, rows: str, sentence: str
 ) -> None:
-    aws.put("s3://mine/else", b"")
+    aws.put(f"{MINE}/else", b"")
     ran = trained.deploy("transform.py", rows)
     assert ran.status == 1
     assert sentence in ran.log
