@@ -28,6 +28,7 @@ def trainer(job: str, image: str, given: dict[str, str], *, spot: bool) -> Model
     machine = {"instance_type": settings.TRAINING_INSTANCE, "instance_count": 1}
     made = ModelTrainer(
         base_job_name=job,
+        tags=script.SDK_TAGS,
         training_image=image,
         role=account.role(),
         hyperparameters=given,

@@ -39,6 +39,7 @@ def main() -> None:
             output_path=output,
             accept="text/csv",  # a join needs one type for rows and predictions
             assemble_with="Line",
+            tags=script.TAGS,
             env={"MODEL_BATCH_BAD_RECORDS": "mark"} if given.mark else None,
         ).transform(
             place,

@@ -11,6 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 import settings
 
+TAGS = [{"Key": "project", "Value": settings.PROJECT}]  # clean.py looks for it
+SDK_TAGS = [{"key": "project", "value": settings.PROJECT}]  # the SDK's spelling
+
 # The SDK would refuse a role without rights in your VPC, which no script here needs.
 os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
 

@@ -32,7 +32,10 @@ def model(image: str, archive: str, **environment: str) -> str:
     container = {"Image": image, "ModelDataUrl": archive, "Environment": environment}
     if jobs.find("Model", name) is None:
         boto3.client("sagemaker").create_model(
-            ModelName=name, ExecutionRoleArn=account.role(), PrimaryContainer=container
+            ModelName=name,
+            ExecutionRoleArn=account.role(),
+            PrimaryContainer=container,
+            Tags=script.TAGS,
         )
         print(f"The model {name} has been made.")
     return name

@@ -1,10 +1,12 @@
 """Who deploys in the tests, and who answers: an owner's checkout, and moto's server."""
 
 import contextlib
+import io
 import json
 import re
 import shutil
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +17,13 @@ import boto3
 import httpx
 
 from clients.local_mode import Machine, environment_of
+from deployment import rights
 from deployment.forks import Forks
 from harness import ROOT, free_port, until
 
 REGION = "eu-west-1"
+BUCKET = f"sagemaker-{REGION}-123456789012"
+ROLE = "arn:aws:iam::123456789012:role/penguins"
 KEY = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
 MANIFEST = {
     "schemaVersion": 2,
@@ -26,10 +31,25 @@ MANIFEST = {
 }
 
 
+def packed(name: str, content: bytes) -> bytes:
+    """Pack a file, as SageMaker packs the output of a job."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        file = tarfile.TarInfo(name)
+        file.size = len(content)
+        tar.addfile(file, io.BytesIO(content))
+    return archive.getvalue()
+
+
+MEASURED = b'{"multiclass_classification_metrics": {}}'
+OUTPUT = packed("evaluation.json", MEASURED)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """An operation that a script has called, with what, and who has answered."""
 
+    service: str
     operation: str
     parameters: dict[str, Any]
     seen: str  # "moto" or "shape"
@@ -81,6 +101,24 @@ class Aws:
             imageTag="latest",
         )
         return str(answer["image"]["imageId"]["imageDigest"])
+
+    def train(self) -> str:
+        """Have a job completed, as train.py does. Returns: the model's address."""
+        job = "penguins-00000001-20261129000000"
+        model = f"s3://{BUCKET}/penguins/output/{job}/output/model.tar.gz"
+        self.put(model.replace("model.tar", "output.tar"), OUTPUT)
+        machine = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+        input_mode = {"TrainingInputMode": "File"}
+        self.client("sagemaker").create_training_job(
+            TrainingJobName=job,
+            AlgorithmSpecification={"TrainingImage": "any", **input_mode},
+            RoleArn=ROLE,
+            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/penguins/output"},
+            ResourceConfig={**machine, "VolumeSizeInGB": 10},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+            Tags=[{"Key": "project", "Value": "penguins"}],
+        )
+        return model
 
     def put(self, address: str, content: bytes) -> None:
         """Write a file to S3, in a bucket that is made where it is not there."""
@@ -148,6 +186,8 @@ class Owner(Machine):
         )
         noted = json.loads(report.read_text())
         calls = [Call(**call) for call in noted["calls"]]
+        refused = [right for call in calls for right in rights.refused(call)]
+        assert not refused, f"policy-you.json refuses {refused}"
         return Ran(status, log.read_text(), calls, noted["hosts"])
 
 

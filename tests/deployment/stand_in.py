@@ -52,7 +52,9 @@ def note_call(params: dict[str, Any], model: Any, **_: object) -> None:
     """Check and note a call."""
     if model.input_shape is not None:
         check(params, model.input_shape, model.name)
-    calls.append({"operation": model.name, "parameters": params, "seen": "moto"})
+    service = model.service_model.service_name
+    call = {"service": service, "operation": model.name, "parameters": params}
+    calls.append({**call, "seen": "moto"})
 
 
 def answer_instead(model: Any, **_: object) -> tuple[Any, dict[str, Any]] | None:
@@ -68,7 +70,8 @@ def answer_instead(model: Any, **_: object) -> tuple[Any, dict[str, Any]] | None
         metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}}
         refusal = {"Error": error, "ResponseMetadata": metadata}
         return SimpleNamespace(status_code=status, headers={}), refusal
-    answer = example(model.output_shape, calls[-1]["parameters"])
+    shape = model.output_shape
+    answer = example(shape, calls[-1]["parameters"]) if shape else {}
     laid = {k: v for k, v in given.items() if k != "shape"}
     metadata = {"HTTPStatusCode": 200, "HTTPHeaders": {}}
     whole = answer | laid | {"ResponseMetadata": metadata}
@@ -76,7 +79,9 @@ def answer_instead(model: Any, **_: object) -> tuple[Any, dict[str, Any]] | None
 
 
 def lay_over(parsed: dict[str, Any], model: Any, **_: object) -> None:
-    """Lay the answer that a test has chosen over moto's."""
+    """Drop what AWS would leave out, and lay a test's answer over moto's."""
+    for name in [name for name, part in parsed.items() if part == {}]:
+        del parsed[name]
     if calls and calls[-1]["seen"] == "moto" and model.name in answers:
         parsed.update(take(model.name))
 
