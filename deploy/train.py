@@ -26,7 +26,7 @@ def trainer(job: str, image: str, given: dict[str, str], *, spot: bool) -> Model
         limits.max_wait_time_in_seconds = 2 * hour
         kept = configs.CheckpointConfig(s3_uri=f"{folder}/checkpoints/{job}/")
     machine = {"instance_type": settings.TRAINING_INSTANCE, "instance_count": 1}
-    made = ModelTrainer(
+    return ModelTrainer(
         base_job_name=job,
         tags=script.SDK_TAGS,
         training_image=image,
@@ -36,8 +36,7 @@ def trainer(job: str, image: str, given: dict[str, str], *, spot: bool) -> Model
         stopping_condition=limits,
         checkpoint_config=kept,
         output_data_config=configs.OutputDataConfig(s3_output_path=f"{folder}/output/"),
-    )
-    return made.with_metric_definitions(described.definitions())
+    ).with_metric_definitions(described.definitions())
 
 
 def main() -> None:

@@ -43,6 +43,7 @@ def main() -> None:
             metric_definitions=metrics,
             max_jobs=given.jobs,
             max_parallel_jobs=given.at_once,
+            tags=script.TAGS,
         )
         new = jobs.new_name(jobs.TUNING, name)
         tuner.tune(data.inputs(channels), job_name=new, wait=False)

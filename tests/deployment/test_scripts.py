@@ -2,12 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deployment.aws import Owner
 from harness import ROOT
 
 DEPLOY = ROOT / "deploy"
+FLAGS = re.DOTALL | re.MULTILINE
+LACKING: dict[str, Any] = {  # in moto
+    "GetProducts": [{"shape": True, "PriceList": []}],
+    "ListInferenceComponents": [{"shape": True, "InferenceComponents": []}],
+}
 NOT_RUN = {"settings"}
 SCRIPTS = [f for f in sorted(DEPLOY.glob("*.py")) if f.stem not in NOT_RUN]
 PAGE = (ROOT / "docs/deploy.md").read_text()
@@ -28,3 +35,19 @@ def test_a_command_that_a_script_names_is_on_the_page() -> None:
     named = set(re.findall(r"deploy/(\w+\.(?:py|sh))", text))
     assert named
     assert [name for name in named if name not in PAGE] == []
+
+
+def test_the_road_of_the_page_leads_from_data_to_a_clean_account(owner: Owner) -> None:
+    (block,) = re.findall(r"^## The road$.*?^```console\n(.*?)^```$", PAGE, FLAGS)
+    commands = re.findall(r"^\$ python deploy/(.*?) +#", block, re.MULTILINE)
+    ran = {}
+    for command in commands:
+        script, *arguments = command.split()
+        ran[script] = owner.deploy(script, *arguments, typed="y\n", **LACKING)
+        assert ran[script].status == 0, ran[script].log
+        assert ran[script].hosts == []
+    assert list(ran) == [
+        *("train.py", "endpoint.py", "transform.py", "register.py", "clean.py"),
+    ]
+    assert ran["endpoint.py"].parameters("CreateEndpoint")
+    assert ran["clean.py"].parameters("DeleteEndpoint")
