@@ -10,7 +10,7 @@ from clients.local_mode import swept
 from deployment.aws import Aws, Owner
 from runtime.training import tuning
 
-MINE = "s3://sagemaker-eu-west-1-123456789012/mine"
+MINE = "s3://sagemaker-eu-west-1-123456789012/penguins/mine"
 FAILED = {"TrainingJobStatus": "Failed", "FailureReason": "ClientError: no such column"}
 RUNNING = {"TrainingJobStatus": "InProgress", "SecondaryStatus": "Downloading"}
 

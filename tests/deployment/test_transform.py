@@ -4,7 +4,7 @@ import pytest
 
 from deployment.aws import Aws, Owner
 
-MINE = "s3://sagemaker-eu-west-1-123456789012/mine"
+MINE = "s3://sagemaker-eu-west-1-123456789012/penguins/mine"
 FAILED = {"TransformJobStatus": "Failed", "FailureReason": "AlgorithmError: see logs"}
 
 
