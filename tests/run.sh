@@ -42,13 +42,14 @@ fi
 
 examples=(examples/*/train examples/*/*.py)
 theirs="$(IFS=, && echo "${yours[*]},${examples[*]}")"
-scripts=(build_and_push.sh local-test/*.sh model/entrypoint tests/run.sh .ci/*.sh .ci/run)
+scripts=(build_and_push.sh deploy/*.sh local-test/*.sh model/entrypoint tests/run.sh .ci/*.sh .ci/run)
 
 ruff format --check --quiet --exclude "${theirs}" . ||
     die "not formatted; run: .venv-tests/bin/ruff format ."
 ruff check --quiet --extend-exclude "${theirs}" .
 "${gently[@]}" "${examples[@]}"
 mypy
+(cd deploy && mypy --config-file ../pyproject.toml .) # its train.py is not the model's
 walls="$(PYTHONPATH=model lint-imports --no-cache)" || die "${walls}"
 shellcheck "${scripts[@]}"
 shfmt --indent 4 --case-indent --diff "${scripts[@]}"

@@ -9,9 +9,8 @@ import io
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -23,7 +22,6 @@ import botocore.session
 import pytest
 from botocore import xform_name
 from botocore.response import StreamingBody
-from botocore.validate import ParamValidator
 from pydantic import AliasChoices, BaseModel, Field
 
 from harness import table_of
@@ -32,16 +30,16 @@ from runtime.errors import UnsupportedType
 from runtime.formats.media_types import choose
 from runtime.settings import Settings
 from runtime.training import hyperparameters, tuning
+from service_model import WrongCallError, check, example, model_of
 
 pytestmark = pytest.mark.penguins
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 DEPLOY = ROOT / "docs/deploy.md"
 SERVICES = (
-    *("application-autoscaling", "cloudwatch", "ecr", "s3"),
+    *("application-autoscaling", "cloudwatch", "codeartifact", "ecr", "s3"),
     *("sagemaker", "sagemaker-runtime"),
 )
-TEXTS = ("name", "s3://bucket/folder/file", "arn:aws:iam::111122223333:role/name")
 METRIC = "validation:accuracy"
 COMMAND = re.compile(r"^docker run --rm IMAGE train (.+) > (.+)$", re.MULTILINE)
 FENCE = re.compile(r"^## ([^\n]+)$|^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -80,10 +78,6 @@ NAMES, *STEPS = blocks_of(DEPLOY)
 
 
 # What stands in for boto3
-
-
-class WrongCallError(Exception):
-    """A call that AWS would refuse, or that boto3 does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +133,7 @@ class Client:
 
     def _check(self, operation: str, parameters: dict[str, Any]) -> None:
         shape = self._model.operation_model(operation).input_shape
-        report = ParamValidator().validate(parameters, shape).generate_report()
-        wrong = [report] if report else list(problems(parameters, shape, operation))
-        if wrong:
-            raise WrongCallError("\n".join(wrong))
+        check(parameters, shape, operation)
 
     def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         self._check(operation, parameters)
@@ -159,11 +150,6 @@ class Client:
 
 
 @cache
-def model_of(service: str) -> Any:
-    return botocore.session.get_session().get_service_model(service)
-
-
-@cache
 def waiters_of(service: str) -> dict[str, str]:
     """Give the operation that each waiter of a service repeats."""
     model = botocore.session.get_session().get_waiter_model(service)
@@ -177,81 +163,6 @@ def predictions(call: dict[str, Any]) -> bytes:
     outputs = formats.Outputs({"prediction": ["Adelie"] * len(table.rows)}, named=False)
     media_type = choose(call["Accept"], formats.JSON, formats.WRITTEN)
     return b"".join(formats.encode([outputs], media_type))
-
-
-def problems(value: Any, shape: Any, where: str) -> Iterator[str]:
-    """Say what botocore lets pass: enums, patterns, and what is over a maximum."""
-    for part, part_shape, name in parts(value, shape):
-        yield from problems(part, part_shape, f"{where}{name}")
-    limits = shape.metadata
-    if limits.get("enum") and value not in limits["enum"]:
-        yield f"{where}: {value!r} is not one of {limits['enum']}"
-    if isinstance(value, str) and not fits(value, limits.get("pattern", "")):
-        yield f"{where}: {value!r} does not match {limits['pattern']}"
-    size = len(value) if isinstance(value, Sized) else value
-    if "max" in limits and size > limits["max"]:
-        yield f"{where}: {size} is over {limits['max']}"
-
-
-def parts(value: Any, shape: Any) -> Iterator[tuple[Any, Any, str]]:
-    """Take a value apart: each part with its shape and name."""
-    if shape.type_name == "structure":
-        for name, member in value.items():
-            yield member, shape.members[name], f".{name}"
-    elif shape.type_name == "list":
-        for item in value:
-            yield item, shape.member, "[]"
-    elif shape.type_name == "map":
-        for key, item in value.items():
-            yield key, shape.key, f".{key} (key)"
-            yield item, shape.value, f".{key}"
-
-
-def fits(text: str, pattern: str) -> bool:
-    """Match a whole text; a pattern that only Java can read is not checked."""
-    try:
-        return not pattern or re.fullmatch(pattern, text) is not None
-    except (re.error, FutureWarning):
-        return True
-
-
-def example(shape: Any, given: dict[str, Any], inside: tuple[str, ...] = ()) -> Any:
-    """Make a value of a shape; members that were parameters keep what was given."""
-    if shape.name in inside:  # a shape that holds itself
-        return {}
-    if shape.type_name == "structure":
-        known = (*inside, shape.name)
-        return {
-            name: given[name]
-            if isinstance(given.get(name), str)
-            else example(member, given, known)
-            for name, member in shape.members.items()
-        }
-    if shape.type_name == "list":
-        return [example(shape.member, given, inside)]
-    if shape.type_name == "map":
-        return {"name": example(shape.value, given, inside)}
-    return scalar(shape)
-
-
-def scalar(shape: Any) -> Any:
-    if shape.type_name == "string":
-        return text_of(shape)
-    return {
-        "blob": b"1",
-        "boolean": True,
-        "timestamp": datetime(2026, 1, 1, tzinfo=UTC),
-    }.get(shape.type_name, 1)
-
-
-def text_of(shape: Any) -> str:
-    """Choose a text: an end state, a member of the enum, or what fits the pattern."""
-    values = shape.metadata.get("enum", [])
-    ends = [value for value in ("Completed", "InService") if value in values]
-    if values:
-        return str((ends or values)[0])
-    pattern = shape.metadata.get("pattern", "")
-    return next((text for text in TEXTS if fits(text, pattern)), TEXTS[0])
 
 
 class Small(BaseModel):

@@ -15,7 +15,10 @@ PAGES = [*(ROOT / name for name in NAMES), *DOCS]
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 POINTER = re.compile(r"\b(docs/[\w-]+\.md)(?:#([\w-]+))?")
-SPEAKING = ("model", "local-test", "examples", "build_and_push.sh", "Dockerfile")
+SPEAKING = (
+    *("model", "local-test", "deploy", "examples"),
+    *("build_and_push.sh", "Dockerfile"),
+)
 
 
 @cache

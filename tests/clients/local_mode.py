@@ -113,9 +113,9 @@ def members(archive: Path) -> list[str]:
         return sorted(file.name for file in tar if file.isfile())
 
 
-def environment_of(sdk: str) -> Path:
+def environment_of(sdk: str, listed: str = "") -> Path:
     """Make the environment of an SDK where there is none. Returns: its Python."""
-    venv, requirements = ROOT / f".venv-{sdk}", HERE / f"{sdk}.txt"
+    venv, requirements = ROOT / f".venv-{sdk}", HERE / f"{listed or sdk}.txt"
     script = 'source "$0"; native::ensure "$@"'
     common = ROOT / "local-test/common.sh"
     subprocess.run(["bash", "-c", script, common, venv, requirements], check=True)

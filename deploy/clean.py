@@ -1,0 +1,52 @@
+"""Lists what of this project exists in SageMaker and what it costs, and deletes it.
+
+That is what costs money: endpoints, and jobs that run. With --all it is also what costs
+nothing: configurations, models, and the versions in the registry.
+"""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from botocore import xform_name
+
+import settings
+from cleaning import cost, deletion, existing
+from common import script
+
+options = ArgumentParser(description=__doc__)
+options.add_argument("--all", action="store_true", help="what costs nothing, too")
+options.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def main() -> None:
+    given = options.parse_args()
+    found = list(existing.existing(everything=given.all))
+    if not found:
+        more = "" if given.all else " --all lists what costs nothing, too."
+        print(f"Nothing of {settings.PROJECT} is there.{more}")
+        return
+    total = 0.0
+    for resource in found:
+        usd, text = cost.an_hour(resource)
+        total += usd
+        print(f"{name_of(resource)}: {text}")
+    print(f"Together {total:.3f} USD an hour, as far as prices are known.")
+    if not given.yes:
+        print("Delete it all, and stop what runs? [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            sys.exit("Nothing has been deleted.")
+    for resource in found:
+        print(f"Deleting {name_of(resource)}", flush=True)
+        deletion.delete(resource)
+    print("Files in S3, the image in ECR, logs and the role stay.")
+    print("Next: docs/deploy.md#delete says how to delete them.")
+
+
+def name_of(found: Any) -> str:
+    """Give the kind and the name of a resource."""
+    return f"{xform_name(type(found).__name__, ' ')} {found.get_name()}"
+
+
+if __name__ == "__main__":
+    script.run(main)
