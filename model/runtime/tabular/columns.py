@@ -130,7 +130,7 @@ class Column:
 
     @cached_property
     def loop(self) -> tuple[Callable[..., Any] | None, NaValues]:
-        """The loop that reads all cells, and the texts that it takes for missing ones."""
+        """The loop that reads cells, and the texts that are missing values to it."""
         return _AT_ONCE.get(self._read_one), self._na
 
     def _value(self, cell: Any) -> Any:
