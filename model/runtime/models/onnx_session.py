@@ -105,6 +105,8 @@ class Onnx:
         numbers = [column for column in used.values() if not column.is_text]
         self._numbers = {n: c.name for n, c in used.items() if not c.is_text}
         self._texts = {n: c.name for n, c in used.items() if c.is_text}
+        counted_columns = (counts.column for counts in self._counts)
+        self._asked = [*self._numbers.values(), *self._texts.values(), *counted_columns]
         # What a request has in a column of float32 was read as such.
         self._beyond = not is_single(numbers)
         taken = [t for t in session.get_inputs() if t.name not in counted]
@@ -120,7 +122,7 @@ class Onnx:
 
     def _run(self, rows: Mapping[Any, Any], *outputs: int) -> Any:
         if isinstance(rows, Rows):
-            rows = rows.raw_columns([*self._numbers.values(), *self._texts.values()])
+            rows = rows.raw_columns(self._asked)
         columns = [rows[name] for name in self._numbers.values()]
         kind = "float64" if self._beyond else "float32"
         numbers = np.array(columns, kind).astype("float64", copy=False)
