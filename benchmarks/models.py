@@ -224,19 +224,15 @@ def all_measured(rounds: int, seconds: float) -> dict[tuple[str, str], Figures]:
 
 def in_short(found: dict[tuple[str, str], Figures]) -> str:
     """Give the table that the README has."""
-    heads = ["two workers, one row", *(f"{e}: {h}" for e in ENGINES for h in HEADS)]
-    rows = [
-        [model.name, *cells(*(found[model.name, engine] for engine in ENGINES))]
-        for model in MODELS
-    ]
-    return tables.table(heads, [*rows, [EMPTY, *cells(found[EMPTY, ""]), "", ""]])
-
-
-HEADS = ("requests/s", "p50 ms")
+    heads = ["one row a request"]
+    for engine in ENGINES:
+        heads += [f"{engine}: requests/s", "p50 ms"]
+    rows = [[m.name, *cells(*(found[m.name, e] for e in ENGINES))] for m in MODELS]
+    return tables.table(heads, rows)
 
 
 def cells(*figures: Figures) -> list[str]:
-    """Write the figures of some engines."""
+    """Write the figures of some servers."""
     return [tables.short(n) for at in figures for n in (at.requests, at.p50)]
 
 
@@ -263,7 +259,8 @@ def reached(found: dict[tuple[str, str], Figures]) -> str:
             most=0.05,
         ),
     ]
-    heads = ("target", "wanted", "measured", "reached")
+    requests, p50 = cells(plain)
+    heads = (f"{EMPTY}: {requests}/s, {p50} ms", "wanted", "measured", "reached")
     return tables.table(heads, [goal.cells() for goal in goals])
 
 
