@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 import runtime
 from predictor import Predictor
 from runtime.errors import BadInput, RequestError
+from runtime.formats import JSON
 from runtime.models.repository import Entry
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord, clean_id
@@ -85,6 +86,7 @@ def create(server: ServerContext | None = None) -> Front:
     app = app_of(model, server)
     gc.collect()
     gc.freeze()  # else the collector writes to every object, and no page stays shared
+    gc.set_threshold(5000, 10, 10)  # else it looks through requests that are under way
     return Front(app)
 
 
@@ -241,7 +243,9 @@ async def unload(request: Request, model_name: str) -> dict[str, str]:
 
 async def refused(request: Request, exc: Exception) -> Response:
     """Answer a request about models that fails."""
-    return refusal(exc, RequestRecord(_id(request)))
+    record = RequestRecord(_id(request))
+    content = refusal(exc, record)
+    return Response(content, record.status, media_type=JSON)
 
 
 async def no_route(request: Request, exc: Exception) -> Response:

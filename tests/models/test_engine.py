@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
@@ -224,3 +225,23 @@ def test_a_predictor_without_frames_imports_no_pandas_and_no_scikit_learn(
     assert "onnxruntime" in at_start
     assert not at_start & {"pandas", "sklearn", "joblib", "scipy", "pyarrow"}
     assert not after_many_rows & {"pandas", "sklearn", "joblib", "scipy"}
+
+
+def test_words_of_rows_are_counted_as_those_of_a_frame(tmp_path: Path) -> None:
+    """A request has rows; the column of a vectorizer is no input of the graph."""
+    texts = ["a good cat", "no dog", "good dog good", "no cat no"]
+    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "text": texts})
+    columns = make_column_transformer(
+        (TfidfVectorizer(), "text"), (SimpleImputer(), ["size"])
+    )
+    model = make_pipeline(columns, LogisticRegression()).fit(frame, [1, 0, 1, 0])
+    schema = Schema.learn(frame)
+    stored = {"columns": schema.to_json(), "classes": [0, 1]}
+    artifact.save(tmp_path, model, stored)
+    convert(tmp_path, frame)
+    fast = engine.load(tmp_path, fast=True)
+    rows = Rows(schema, [[*frame[name]] for name in frame])
+    assert fast.instant
+    np.testing.assert_allclose(
+        fast.predict_proba(rows), model.predict_proba(frame), atol=1e-7
+    )

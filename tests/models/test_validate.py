@@ -317,11 +317,14 @@ def program(folder: Path, **files: str) -> Path:
     return model
 
 
-def run(command: list[str], model: Path) -> subprocess.CompletedProcess[str]:
+def run(
+    command: list[str], model: Path, given: str = ""
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command],
         cwd=model,
         env={"SAGEMAKER_BASE_DIR": str(model.parent / "ml")},
+        input=given,
         capture_output=True,
         text=True,
         check=False,
@@ -363,8 +366,9 @@ def checked(model: Path) -> tuple[dict[str, Any], str]:
     folder, scratch = model.parent / "model", model.parent / "scratch"
     scratch.mkdir()
     (scratch / "rows.csv").write_bytes(BODY)
-    command = ["-m", "runtime.models.validate", str(folder), str(scratch), "60"]
-    done = run(command, model)
+    question = {"model_dir": str(folder), "folder": str(scratch), "seconds": 60}
+    command = ["-m", "runtime.models.validate"]
+    done = run(command, model, f"{json.dumps(question)}\n")
     assert done.returncode == 0
     return dict(json.loads(done.stdout)), done.stderr
 

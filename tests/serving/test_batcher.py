@@ -344,3 +344,21 @@ def test_a_model_that_is_slow_again_and_again_leaves_the_event_loop(
             await trial.ask(number)
 
     assert instant(test) == ["MainThread"] * batcher.PATIENCE + ["executor"] * 2
+
+
+def test_a_model_that_was_slow_for_a_while_comes_back_to_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A busy machine makes any call slow now and then."""
+
+    async def test(trial: Trial) -> None:
+        monkeypatch.setattr(batcher, "LONG", 0.0)
+        for number in range(batcher.PATIENCE + 2):
+            await trial.ask(number)
+        monkeypatch.setattr(batcher, "LONG", 60)
+        for number in range(round(4 / batcher.REGAINED)):
+            await trial.ask(number)
+
+    threads = instant(test)
+    assert threads[batcher.PATIENCE] == "executor"
+    assert threads[-1] == "MainThread"

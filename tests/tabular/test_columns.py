@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runtime.errors import Problem
+from runtime.errors import BadInput, Problem
 from runtime.tabular import cells, columns
 from runtime.tabular.columns import Column, listed
 
@@ -138,3 +138,33 @@ def test_a_row_is_numbered_as_in_the_body() -> None:
         (12, "a"),
         (14, "a"),
     ]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(DTYPES), NA_VALUES), min_size=2, max_size=4),
+    st.integers(1, columns.FEW),
+    st.data(),
+)
+def test_columns_read_together_are_the_columns_read_alone(
+    kinds: list[tuple[str, Any]], n_rows: int, data: st.DataObject
+) -> None:
+    """Whatever stands in the others, and whichever of them is refused."""
+    some = st.lists(CELLS | TEXTS, min_size=n_rows, max_size=n_rows)
+    raw = [data.draw(some) for _ in kinds]
+    several = [
+        Column(place, dtype, categories=("1", "x"), na_values=texts)
+        for place, (dtype, texts) in enumerate(kinds)
+    ]
+    problems: list[Problem] = []
+    pairs = zip(several, raw, strict=True)
+    alone = [column.read(values, 1, problems, 1000) for column, values in pairs]
+
+    def together() -> list[Any]:
+        return columns.read(several, columns.groups(several), raw, 1, 1000)
+
+    if not problems:
+        assert repr(together()) == repr(alone)
+        return
+    with pytest.raises(BadInput) as refused:
+        together()
+    assert sorted(refused.value.problems, key=str) == sorted(problems, key=str)

@@ -23,7 +23,7 @@ from runtime.models import artifact
 from runtime.models.engine import hindrance
 from runtime.tabular.schema import Schema
 from runtime.training.job import SAMPLE, _sample
-from runtime.training.validation import validate
+from runtime.training.validation import FreshProcess, validate
 
 X = pd.DataFrame({"n": np.arange(50, dtype="float32"), "m": [0.5] * 50})
 PREDICTOR = """
@@ -298,3 +298,22 @@ def test_a_text_with_a_lone_carriage_return_costs_no_job(
     assert validate(tmp_path / "model", rows, answers=[3, 1]) == ""
     described = artifact.describe(tmp_path / "model") or {}
     assert artifact.PREDICTOR_NOTE not in described
+
+
+def test_a_process_that_was_killed_while_the_job_trained_is_begun_anew(
+    model_dir: Path,
+) -> None:
+    """Its memory may have been needed; the model is validated all the same."""
+    process = FreshProcess()
+    process._child.kill()
+    process._child.wait()
+    assert validate(model_dir, X.head(), X, process=process).startswith(SAME)
+
+
+def test_a_process_that_nobody_asks_ends_with_its_job() -> None:
+    """T-39: what reads from the job sees it end, however that was."""
+    process = FreshProcess()
+    assert process._child.stdin is not None
+    process._child.stdin.close()
+    assert process._child.wait(60) == 0
+    process._answer.close()

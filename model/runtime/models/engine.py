@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.models import artifact, onnx_session
+from runtime.models.forests import without_joblib
 from runtime.tabular.rows import Rows
 
 log = logging.getLogger("serve")
@@ -55,7 +56,7 @@ def load(model_dir: Path, *, fast: bool = False, trusted: Sequence[str] = ()) ->
         except Exception as exc:  # noqa: BLE001 -- ONNX Runtime's, of many kinds
             why_not = f"{artifact.ONNX} cannot be loaded: {exc}"
     log.info("scikit-learn answers, not ONNX: %s", why_not)
-    return Framed(artifact.load(model_dir, types))
+    return Framed(without_joblib(artifact.load(model_dir, types)))
 
 
 def hindrance(

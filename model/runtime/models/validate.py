@@ -1,12 +1,13 @@
 """The process at the end of a job: can this folder be served, and by ONNX too.
 
-`python -m runtime.models.validate MODEL_DIR FOLDER SECONDS` answers with a JSON object
-on its stdout: what model.json is to say besides, or the `failure`, a sentence with
-the repair. It loads the folder as `serve` does, through the owner's Predictor, predicts
-rows together and one by one, and compares. These rows judge: where the model fails on
-the warm-up row alone, that is noted, and costs no model. Then it converts the model to
-ONNX and answers again: a conversion may hang, crash or need all memory, and by then the
-first answer is there.
+`python -m runtime.models.validate` imports what most models need until `training`
+writes a JSON object to its stdin, which is what `main` is given. It answers with a JSON
+object on its stdout: what model.json is to say besides, or the `failure`, a sentence
+with the repair. It loads the folder as `serve` does, through the owner's Predictor,
+predicts rows together and one by one, and compares. These rows judge: where the model
+fails on the warm-up row alone, that is noted, and costs no model. Then it converts the
+model to ONNX and answers again: a conversion may hang, crash or need all memory, and by
+then the first answer is there.
 """
 
 import importlib
@@ -15,9 +16,11 @@ import logging
 import os
 import re
 import resource
+import select
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
@@ -41,6 +44,11 @@ log = logging.getLogger("validate")
 MOST_COLUMNS = 200  # a call each
 MEMORY = 8 * 2**30  # bytes that a conversion may take
 NEEDED = ("onnxruntime", "skl2onnx")
+# What takes a second to import, and is imported while the job trains.
+LIBRARIES = (
+    *("pandas", "joblib", "sklearn.compose", "sklearn.ensemble", *NEEDED),
+    "runtime.models.conversion.onnx_export",
+)
 _PICKLED_IN_TRAIN = re.compile(
     r"get attribute '(\w+)' on <module '(?:__main__|runtime\.models\.validate)'"
 )
@@ -400,11 +408,23 @@ def _staged(
     return staged
 
 
+def asked() -> dict[str, Any]:
+    """Import libraries until the job asks; end with a job that never does."""
+    for name in LIBRARIES:
+        if select.select([sys.stdin], [], [], 0)[0]:
+            break
+        with suppress(Exception):  # whoever needs it will say so
+            importlib.import_module(name)
+    found: dict[str, Any] = json.loads(sys.stdin.readline() or sys.exit())
+    return found
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the owner's code prints is for the log
     engine.trust_all()
-    model_dir, folder, seconds = sys.argv[1:]
-    for found in main(Path(model_dir), Path(folder), float(seconds)):
+    question = asked()
+    model_dir, folder = (Path(question[name]) for name in ("model_dir", "folder"))
+    for found in main(model_dir, folder, question["seconds"]):
         print(json.dumps(found), file=answer, flush=True)

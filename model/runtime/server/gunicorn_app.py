@@ -12,6 +12,7 @@ from gunicorn.errors import AppImportError
 from runtime.errors import ModelError
 from runtime.observability import logs, metrics
 from runtime.server.context import ServerContext
+from runtime.server.protocol import Protocol
 
 # Where the package is left out, uvicorn's own copy, which is the same but deprecated.
 _workers = "uvicorn_worker" if find_spec("uvicorn_worker") else "uvicorn.workers"
@@ -22,6 +23,7 @@ class Worker(import_module(_workers).UvicornWorker):  # type: ignore[misc]
     """uvicorn without what nobody asks for, as the addresses of callers."""
 
     CONFIG_KWARGS: ClassVar = {
+        "http": Protocol,
         "proxy_headers": False,
         "server_header": False,
         "ws": "none",

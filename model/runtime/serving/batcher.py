@@ -9,7 +9,7 @@ answers, a few rows do not go to the executor's thread: the event loop is quicke
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -22,8 +22,9 @@ from runtime.tabular.table import Outputs
 
 MOST_ROWS = 1000  # of one call, where more than one request has them
 FEW_ROWS = 100  # which the fast engine predicts in the event loop
-LONG = 0.01  # seconds, which a call may take there only
-PATIENCE = 3  # times in a row: then the owner's code does more than ONNX Runtime
+LONG = 0.01  # seconds, which a call of so few rows may take there only
+PATIENCE = 3  # times: then the owner's code does more than ONNX Runtime
+REGAINED = 0.01  # of a time, by each quick call, also in the executor
 _NAMED = 5  # requests whose ids stand in the lines of one call
 Answer = Outputs | Exception
 
@@ -67,7 +68,8 @@ class Batcher:
         self._gathered: deque[PendingRequest] = deque()  # the loop adds, a call takes
         self._taken = False  # somebody is about to take what has gathered
         self._most_rows = MOST_ROWS if model.joinable else 0  # of several requests
-        self._patience = PATIENCE if model.instant and model.joinable else 0
+        self._is_instant = model.instant and model.joinable
+        self._patience: float = PATIENCE
         self._work: asyncio.Task[None] | None = None  # which nothing else keeps
 
     async def predict(self, pending: PendingRequest) -> Outputs:
@@ -89,20 +91,17 @@ class Batcher:
 
     def _begin(self) -> None:
         """Predict a few rows in the event loop, and leave others to the executor."""
-        n_rows = sum(pending.n_rows for pending in self._gathered)
-        if not self._patience or n_rows > FEW_ROWS or self._executor.calls:
+        quick = self._is_instant and self._patience > 0 and not self._executor.calls
+        if not quick or _n_rows(self._gathered) > FEW_ROWS:
             self._work = asyncio.create_task(self._answer_all())
             return
         batch: list[PendingRequest] = []
-        began = time.perf_counter()
         try:
             answers = self._take_and_predict(batch)
         except Exception as exc:  # noqa: BLE001 -- it is the caller's
             self._work = asyncio.create_task(self._answer_halves(batch, exc))
         else:
             _hand_out(batch, answers)
-        is_slow = time.perf_counter() - began > LONG
-        self._patience = self._patience - 1 if is_slow else PATIENCE
         self._go_on()
 
     def _go_on(self) -> None:
@@ -170,6 +169,17 @@ class Batcher:
                 pending.record.queue += began - pending.since
                 pending.record.predict += ended - began
                 pending.since = ended
+            if _n_rows(batch) <= FEW_ROWS:
+                self._note(ended - began)
+
+    def _note(self, seconds: float) -> None:
+        """Lose patience with slow calls; a busy machine also makes some of them."""
+        change = -1 if seconds > LONG else REGAINED
+        self._patience = min(max(self._patience + change, -PATIENCE), PATIENCE)
+
+
+def _n_rows(requests: Iterable[PendingRequest]) -> int:
+    return sum(pending.n_rows for pending in requests)
 
 
 def _divided(batch: list[PendingRequest], prediction: Prediction) -> list[Answer]:

@@ -20,7 +20,7 @@ from runtime.observability.logs import RequestRecord
 from runtime.serving import bad_records
 from runtime.serving.batcher import Batcher, PendingRequest
 from runtime.serving.executor import Executor
-from runtime.tabular.schema import MAX_PROBLEMS, found_in
+from runtime.tabular.schema import MAX_PROBLEMS, Schema, found_in
 from runtime.tabular.table import Layout, Outputs, Table, joined
 
 T = TypeVar("T")
@@ -54,6 +54,7 @@ class Invocations:
     ) -> None:
         self.model, self.executor = model, executor
         self.policy = policy or Policy()
+        self.layout = _layout(model.schema, self.policy)
         self.batcher = Batcher(model, executor)
 
     async def respond(
@@ -72,6 +73,25 @@ class Invocations:
         if self.model.owner.encode is not None:
             return await self.executor.run(invocation.encoded_by_owner)
         return await invocation.answer()
+
+
+def _layout(schema: Schema | None, policy: Policy) -> Layout:
+    """Say what decoders may know of a model."""
+    if schema is None:
+        return Layout()
+    is_header = partial(_refuse_header, schema) if policy.batch else schema.is_header
+    return Layout(len(schema.columns), is_header, schema.names)
+
+
+def _refuse_header(schema: Schema, line: list[str]) -> bool:
+    """Refuse a header line in batch transform (H-53)."""
+    if schema.is_header(line):
+        message = (
+            "is a header line. In batch transform only the first part of a file "
+            "would have it: remove it from the files"
+        )
+        raise BadInput(message, row=1)
+    return False
 
 
 class _Slice(NamedTuple):
@@ -183,26 +203,13 @@ class _Invocation:
         if self._kind == formats.PLAIN and not (schema and schema.one_text):
             message = "text/plain is for models with one column, of text: send text/csv"
             raise UnsupportedType(message)
-        layout = Layout()
-        if schema:
-            refused = self._refuse_header if self._policy.batch else schema.is_header
-            layout = Layout(len(schema.columns), refused, schema.names)
-        tables = formats.decode(self._body, self._headers.content_type, layout)
+        kind, layout = self._headers.content_type, self._worker.layout
+        tables = formats.decode(self._body, kind, layout)
         if not self._model.divisible:
             tables = iter([joined(tables)])
         for table in tables:
             self._record.rows += len(table.rows)
             yield table
-
-    def _refuse_header(self, line: list[str]) -> bool:
-        """Refuse a header line in batch transform (H-53)."""
-        if self._model.schema and self._model.schema.is_header(line):
-            message = (
-                "is a header line. In batch transform only the first part of a file "
-                "would have it: remove it from the files"
-            )
-            raise BadInput(message, row=1)
-        return False
 
     def _typed(self, table: Table, most: int = MAX_PROBLEMS) -> _Slice:
         """Read the cells of a slice as they were in `fit`. Raises: BadInput."""

@@ -6,7 +6,7 @@ cell by cell, which also finds the sentence for what is wrong.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from functools import cache, cached_property, partial
@@ -22,6 +22,7 @@ from runtime.tabular.cells import NA_VALUES, NaValues
 
 _SHOWN = 20  # categories in a message
 MANY = 1000  # cells of a list for which an array pays
+FEW = 10  # rows, for which to begin a loop takes longer than the loop
 # How a column of text spells its numbers: whole ones as 1, as 1.0, or all in ways of
 # their own, as 01 and 1.50 are.
 PLAIN, POINT_ZERO, OWN = "1", "1.0", "own"
@@ -106,9 +107,8 @@ class Column:
         `first` is the number of the first row. Returns: `(n_rows,)`, a list or an
         array, fewer where there are problems, of which `most` are noted.
         """
-        read_all = _AT_ONCE.get(self._read_one)
-        values = read_all(raw, self._na) if read_all else None
-        if values is not None and (self._takes_all or self._takes(values)):
+        values = self.at_once(raw)
+        if values is not None and self.takes(values):
             return values
         values = []
         for row, cell in enumerate(listed(raw), first):
@@ -119,6 +119,19 @@ class Column:
                 if len(problems) == most:
                     break
         return values
+
+    def at_once(self, raw: Any) -> Any:
+        """Read cells by one loop, of this column or of all that have the same loop.
+
+        Returns: None if a cell is odd.
+        """
+        read_all, na_values = self.loop
+        return read_all(raw, na_values) if read_all else None
+
+    @cached_property
+    def loop(self) -> tuple[Callable[..., Any] | None, NaValues]:
+        """The loop that reads cells, and the texts that are missing values to it."""
+        return _AT_ONCE.get(self._read_one), self._na
 
     def _value(self, cell: Any) -> Any:
         if self.is_text and not cells.is_missing(cell, self._na):
@@ -207,8 +220,10 @@ class Column:
         """Say whether no value is refused or respelt, as in most columns."""
         return not (self.required or self._other_spelling or self._allowed is not None)
 
-    def _takes(self, values: Any) -> bool:
+    def takes(self, values: Any) -> bool:
         """Say whether all values are as `fit` saw them, and none is refused."""
+        if self._takes_all:
+            return True
         if self._allowed is not None:  # a missing value is left to `_value`
             return self._allowed.issuperset(values)
         if self._other_spelling and any(map(self._is_respelt, values)):
@@ -255,21 +270,52 @@ def spelling_of_numbers(texts: Iterable[str]) -> str:
     return POINT_ZERO if point_zero else OWN
 
 
-def read(columns: Iterable[Column], raw: list[Any], first: int, most: int) -> list[Any]:
+def groups(columns: Sequence[Column]) -> list[list[int]]:
+    """Give the places of the columns that have the same loop, where some have."""
+    found: dict[Any, list[int]] = {}
+    for place, column in enumerate(columns):
+        found.setdefault(column.loop, []).append(place)
+    return [places for places in found.values() if len(places) > 1]
+
+
+def read(
+    columns: Sequence[Column],
+    alike: list[list[int]],
+    raw: list[Any],
+    first: int,
+    most: int,
+) -> list[Any]:
     """Read the cells of some rows, a list or an array for each column, into values.
 
-    `first` is the number of the first row. Returns: `(n_rows,)` for each column.
-    Raises: BadInput, with the first problems, at most so many.
+    `alike` are the `groups` of the columns; `first` is the number of the first row.
+    Returns: `(n_rows,)` for each column. Raises: BadInput, with the first problems, at
+    most so many.
     """
+    values: list[Any] = [None] * len(columns)
+    if len(raw[0]) < FEW:
+        for places in alike:
+            _read_together(columns, places, raw, values)
     problems: list[Problem] = []
-    values = []
-    for column, some in zip(columns, raw, strict=True):
-        values.append(column.read(some, first, problems, most))
-        if len(problems) == most:
-            break
+    for place, column in enumerate(columns):
+        if values[place] is None or not column.takes(values[place]):
+            values[place] = column.read(raw[place], first, problems, most)
+            if len(problems) == most:
+                break
     if problems:
         raise BadInput.of(sorted(problems, key=lambda problem: problem.row or 0))
     return values
+
+
+def _read_together(
+    columns: Sequence[Column], places: list[int], raw: list[Any], values: list[Any]
+) -> None:
+    """Read a few cells of each of some columns by one loop, if none of them is odd."""
+    cells_ = [cell for place in places for cell in raw[place]]
+    found = columns[places[0]].at_once(cells_)
+    if isinstance(found, list):
+        n_rows = len(raw[0])
+        for number, place in enumerate(places):
+            values[place] = found[number * n_rows : (number + 1) * n_rows]
 
 
 def listed(values: Any) -> list[Any]:

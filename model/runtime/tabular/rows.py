@@ -114,6 +114,9 @@ class Rows(dict[str | int, Any]):
 
 
 def _joined(columns: Sequence[Any]) -> Any:
-    if all(isinstance(column, np.ndarray) for column in columns):
+    kinds = set(map(type, columns))
+    if kinds == {list}:
+        return list(chain.from_iterable(columns))
+    if kinds == {np.ndarray}:
         return np.concatenate(columns)
     return list(chain.from_iterable(map(listed, columns)))

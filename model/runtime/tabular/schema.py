@@ -35,6 +35,10 @@ class Schema:
         return {column.name: place for place, column in enumerate(self.columns)}
 
     @cached_property
+    def _alike(self) -> list[list[int]]:
+        return columns.groups(self.columns)
+
+    @cached_property
     def _words(self) -> set[str]:
         """Names that are no numbers, which cannot be told from values."""
         return {name for name in self.names if not cells.is_number(name)}
@@ -163,7 +167,8 @@ class Schema:
         """Read the rows of a table. Raises: BadInput, with at most so many problems."""
         given = table.given_names
         raw = table.columns(self.names, most)
-        rows = Rows(self, columns.read(self.columns, raw, table.first, most))
+        values = columns.read(self.columns, self._alike, raw, table.first, most)
+        rows = Rows(self, values)
         rows.ignored = len(set(given).difference(self.names)) if given else 0
         return rows
 

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import runtime
 from runtime.errors import ClientError, ModelError
+from runtime.resources import memory_left
 from runtime.training import failure, stopping, validation
 from runtime.training.environment import empty, hold, wait_for_leader
 from runtime.training.stopping import JobState
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from runtime.training.hyperparameters import Declared
     from runtime.training.job import Job
+
+ROOM = 2 * 2**30  # bytes of memory; with less, the process that validates comes last
 
 
 def start(program: Path) -> NoReturn:
@@ -102,6 +105,8 @@ def begin(state: JobState) -> None:
         empty(folders.model_dir)
         hold(folders.model_dir)
     stopping.watch(state)
+    if folders.leader and memory_left() > ROOM:
+        state.validator = validation.FreshProcess()
 
 
 def _job(state: JobState, declared: "type[Declared]") -> "Job[Declared]":
@@ -145,6 +150,7 @@ def _validate(job: "Job[Any]", state: JobState) -> None:
         state.sample,
         state.stopping.is_set,
         answers=state.answers,
+        process=state.validator,
     )
     state.seconds["validate"] = time.monotonic() - start
     if onnx:

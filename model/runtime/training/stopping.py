@@ -38,6 +38,7 @@ class JobState:
         self.asked = False  # whether `train` looks at `stopping`
         self.ending = threading.RLock()  # one thread ends the job, and never lets go
         self.status: int | None = None  # of the process, once that is known
+        self.validator: validation.FreshProcess | None = None  # from `begin` on
         self.seconds: dict[str, float] = {}  # by step, in the order of their ends
         # Rows of X: of which the end of the job asks for predictions, and what the
         # model's own are; that the model of the newest checkpoint was fitted on; on
@@ -118,7 +119,8 @@ def _promote(state: JobState) -> int:
     if checkpoint is None:
         failure.leave_no_model(state.environment, STOPPED)
         return 1
-    validation.validate(state.environment.model_dir, state.checkpointed)
+    model_dir, rows = state.environment.model_dir, state.checkpointed
+    validation.validate(model_dir, rows, process=state.validator)
     print(f"stopped: the model is that of the checkpoint {checkpoint}")
     return 0
 

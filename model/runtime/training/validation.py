@@ -27,6 +27,61 @@ if TYPE_CHECKING:
 
 SECONDS = 120  # that a conversion to ONNX may take
 SINGLE_ROWS = 20  # that are predicted one by one too
+_ALONE = {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
+
+
+class FreshProcess:
+    """The process that asks the model folder, begun before there is a model.
+
+    It imports libraries while the job trains, and ends with the job.
+    """
+
+    def __init__(self) -> None:
+        """Start it."""
+        # A file takes all that it says, where a pipe would have to be emptied.
+        self._answer = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- it keeps it
+        self._child = subprocess.Popen(  # ourselves
+            [sys.executable, "-m", "runtime.models.validate"],
+            cwd=runtime.PROGRAM,
+            env=os.environ | _ALONE,
+            stdin=subprocess.PIPE,
+            stdout=self._answer,
+            text=True,
+        )
+
+    def ask(
+        self,
+        model_dir: Path,
+        folder: Path,
+        seconds: float,
+        is_stopping: Callable[[], bool],
+    ) -> tuple[int, dict[str, Any]]:
+        """Have a model folder validated. Returns: the status, and the last answer.
+
+        The first answer is there before a conversion begins, which may be killed or may
+        take the process with it. Raises: BrokenPipeError where it has ended before.
+        """
+        question = {
+            "model_dir": str(model_dir),
+            "folder": str(folder),
+            "seconds": seconds,
+        }
+        with self._answer, self._child:
+            try:
+                print(json.dumps(question), file=self._child.stdin, flush=True)
+                while self._child.poll() is None:
+                    if is_stopping() and os.fstat(self._answer.fileno()).st_size:
+                        break
+                    time.sleep(0.02)
+            finally:
+                self._child.kill()  # no harm where it has ended
+            status = self._child.wait()
+            self._answer.seek(0)
+            lines = self._answer.read().split("\n")[:-1]
+        if not lines:
+            ended = f"the process that loads the model ended with status {status}"
+            return status, {"failure": f"the model cannot be validated: {ended}"}
+        return status, json.loads(lines[-1])
 
 
 def validate(
@@ -37,6 +92,7 @@ def validate(
     *,
     seconds: float = SECONDS,
     answers: Sequence[Any] | None = None,
+    process: FreshProcess | None = None,
 ) -> str:
     """Have a model folder loaded, some rows predicted, and model.onnx made of it.
 
@@ -53,7 +109,11 @@ def validate(
         if sample is not None:
             with suppress(OSError):  # a full disk: half of a file cannot be converted
                 sample.to_pickle(folder / "sample.pkl")
-        status, found = _ask(model_dir, folder, seconds, is_stopping)
+        question = (model_dir, folder, seconds, is_stopping)
+        try:
+            status, found = (process or FreshProcess()).ask(*question)
+        except BrokenPipeError:  # it was killed meanwhile
+            status, found = FreshProcess().ask(*question)
         if failure := found.pop("failure", ""):
             raise ModelError(failure)
         if status and (folder / "sample.pkl").exists():
@@ -94,39 +154,6 @@ def _write_rows(
 def _to_csv(rows: "pd.DataFrame", file: Path) -> None:
     # Without quotes a lone carriage return in a text would end its row.
     rows.to_csv(file, header=False, index=False, quoting=csv.QUOTE_NONNUMERIC)
-
-
-def _ask(
-    model_dir: Path, folder: Path, seconds: float, is_stopping: Callable[[], bool]
-) -> tuple[int, dict[str, Any]]:
-    """Run the process. Returns: its status, and the last line of its stdout, as JSON.
-
-    The first line is there before a conversion begins, which may be killed or may take
-    its process with it. A file takes all lines, where a pipe would have to be emptied.
-    """
-    module = [sys.executable, "-m", "runtime.models.validate"]
-    command = [*module, str(model_dir), str(folder), str(seconds)]
-    alone = os.environ | {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
-    answer = folder / "answer"
-    with (
-        answer.open("wb") as stdout,
-        subprocess.Popen(  # noqa: S603 -- ourselves
-            command, cwd=runtime.PROGRAM, env=alone, stdout=stdout
-        ) as child,
-    ):
-        try:
-            while child.poll() is None:
-                if is_stopping() and answer.stat().st_size:
-                    break
-                time.sleep(0.02)
-        finally:
-            child.kill()  # no harm where it has ended
-    status = child.returncode
-    lines = answer.read_text().split("\n")[:-1]
-    if not lines:
-        ended = f"the process that loads the model ended with status {status}"
-        return status, {"failure": f"the model cannot be validated: {ended}"}
-    return status, json.loads(lines[-1])
 
 
 def _why(status: int, seconds: float) -> str:

@@ -1,11 +1,13 @@
 """Whether two models answer the same, on rows of X and on rows that X does not have."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from runtime.models.engine import Framed
 from runtime.tabular.columns import Column
 
 TOLERANCE = 1e-5  # of a probability; of a number, as a share of all numbers' range
@@ -42,6 +44,7 @@ class Comparison:
         has_steps: bool = False,
     ) -> None:
         self._model, self._fast, self._has_steps = model, fast, has_steps
+        self._framed = Framed(model)  # which asks a forest once for both
         is_single = any(c.dtype.lower() in {"float32", "float16"} for c in columns)
         self._tie = TOLERANCE if is_single else _TIE
         self._rows, self._columns = rows, columns
@@ -66,7 +69,7 @@ class Comparison:
             for values in self._odd(column)
         ]
         self._compare(pd.concat(odd))  # together, as a call may take long
-        required = [column.name for column in self._columns if self._needs(column)]
+        required = self._required()
         self._compare(self._with_holes(required))
         self._compare(self._at_borders())
         return required
@@ -99,9 +102,17 @@ class Comparison:
         rows[name] = _array(values * times, self._rows[name].dtype)
         return rows
 
-    def _needs(self, column: Column) -> bool:
-        """Say whether the model refuses a row without this column's value."""
-        rows = self._with(column.name, [None])
+    def _required(self) -> list[str | int]:
+        """Find the columns without whose value the model refuses a row."""
+        rows = [self._with(column.name, [None]) for column in self._columns]
+        with suppress(Different):  # most models refuse none
+            self._compare(pd.concat(rows))
+            return []
+        pairs = zip(self._columns, rows, strict=True)
+        return [column.name for column, some in pairs if self._refuses(some)]
+
+    def _refuses(self, rows: pd.DataFrame) -> bool:
+        """Say whether the model refuses rows that ONNX answers."""
         try:
             self._model.predict(rows)
         except Exception:  # noqa: BLE001 -- the estimator's, of any kind
@@ -166,11 +177,11 @@ class Comparison:
         if not len(rows):
             return
         try:
-            expected = np.asarray(self._model.predict(rows))
+            expected, shares = _answers(self._framed, rows, self._has_shares)
         except Exception as exc:
             message = self._refused(rows)
             raise Different(message) from exc
-        apart = self._apart(rows, expected)
+        apart = self._apart(rows, expected, shares)
         if not (apart <= TOLERANCE).all():
             worst = int(np.argmax(np.nan_to_num(apart, nan=np.inf)))
             row = _shown(rows.iloc[worst : worst + 1])
@@ -189,9 +200,9 @@ class Comparison:
                 return f"it refuses a row that ONNX would answer: {_shown(row)}"
         return "it refuses rows that ONNX would answer"
 
-    def _apart(self, rows: pd.DataFrame, expected: Any) -> Any:
+    def _apart(self, rows: pd.DataFrame, expected: Any, shares: Any) -> Any:
         """Say how far the answers are apart, `(n_rows,)`; other labels are so by 1."""
-        found = self._fast.predict(rows)
+        found, fast_shares = _answers(self._fast, rows, self._has_shares)
         if found.shape != expected.shape:
             message = f"ONNX gives {found.shape} answers, not {expected.shape}"
             raise Different(message)
@@ -204,10 +215,9 @@ class Comparison:
         other = (found != expected).astype("float64")
         if not self._has_shares:
             return other
-        shares = self._model.predict_proba(rows)
         first, second = np.sort(shares, axis=1)[:, :-3:-1].T
         other[first - second < self._tie] = 0  # a tie
-        apart = np.abs(self._fast.predict_proba(rows) - shares).max(axis=1)
+        apart = np.abs(fast_shares - shares).max(axis=1)
         return np.maximum(apart, other)
 
 
@@ -279,6 +289,14 @@ class Search:
             if name in self._places:
                 rows[name] = column
         return rows
+
+
+def _answers(model: Any, rows: pd.DataFrame, has_shares: bool) -> tuple[Any, Any]:  # noqa: FBT001
+    """Give what a model predicts, and the shares of classes where it has some."""
+    if not has_shares:
+        return np.asarray(model.predict(rows)), None
+    labels, shares = model.predict_and_proba(rows)
+    return np.asarray(labels), shares
 
 
 def _shown(row: pd.DataFrame) -> str:

@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer
 from runtime.models import artifact, onnx_session
 from runtime.models.conversion import graph, nodes, registry, trees
 from runtime.models.conversion.equivalence import TOLERANCE, Comparison, Different
+from runtime.models.forests import without_joblib
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
 
@@ -56,7 +57,7 @@ def export(
     something else, or nothing; then model.json says why.
     """
     rows = pd.read_pickle(sample)  # noqa: S301 -- of our own job
-    model = artifact.load(model_dir)
+    model = without_joblib(artifact.load(model_dir))
     spent = milliseconds(model, rows[:1])
     try:
         content, names = proved(model, description, rows)
