@@ -37,6 +37,7 @@ from runtime.models.conversion.nodes import (
     label_values,
     labels,
     largest,
+    of_two,
     steps_of,
 )
 
@@ -50,9 +51,7 @@ def linear(nodes: Nodes) -> None:
     if coefficients.shape[1] > 1:
         decided(nodes, scores, nodes.add("Softmax", scores, axis=1))
         return
-    share = nodes.add("Sigmoid", scores)
-    other = nodes.add("Sub", np.array(1.0), share)
-    decided(nodes, scores, nodes.add("Concat", other, share, axis=1))
+    decided(nodes, scores, of_two(nodes, nodes.add("Sigmoid", scores)))
 
 
 def kernel(nodes: Nodes) -> str:
@@ -223,9 +222,7 @@ def _calibrated(nodes: Nodes, member: Any) -> str:
         kind = interpolated if member.method == "isotonic" else sigmoid
         columns.append(kind(nodes, column, curve))
     if n_classes == BINARY:
-        return nodes.add(
-            "Concat", nodes.add("Sub", np.array(1.0), columns[0]), *columns, axis=1
-        )
+        return of_two(nodes, columns[0])
     whole = nodes.add("Concat", *columns, axis=1)
     total = nodes.add("ReduceSum", whole, np.array([1]))
     is_none = nodes.add("Equal", total, np.array(0.0))

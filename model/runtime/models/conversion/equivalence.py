@@ -13,6 +13,7 @@ MADE_ROWS = 5000  # with values in other company
 _ODD = 50  # values between two neighbours, of each column
 _EXTREMES = (0.0, -1.0, 1.0, -1e10, 1e10, -1e30, 1e30)
 _HOLES = 0.2  # share of missing values, where any may be missing
+_AT_THRESHOLDS = 0.3  # share of values
 _TIE = 1e-9  # of two shares in float64; in float32 it is TOLERANCE
 _PAIRS = 200  # of rows between which a border is searched
 _HALVES = 70  # of a distance: then there is no number left in it
@@ -29,6 +30,7 @@ class Comparison:
     """A model, what is to answer in its place, and rows of X, `(n_rows, n_features)`.
 
     One that `has_steps`, as trees have, answers in steps, whose borders are searched.
+    `thresholds` are those that are known, by column.
     Raises: Different, once both do not say the same.
     """
 
@@ -40,11 +42,13 @@ class Comparison:
         columns: tuple[Column, ...],
         *,
         has_steps: bool = False,
+        thresholds: dict[Any, Any] | None = None,
     ) -> None:
         self._model, self._fast, self._has_steps = model, fast, has_steps
         is_single = any(c.dtype.lower() in {"float32", "float16"} for c in columns)
         self._tie = TOLERANCE if is_single else _TIE
         self._rows, self._columns = rows, columns
+        self._thresholds = thresholds or {}
         self._chance = np.random.default_rng(_CHOSEN)
         self._has_shares = hasattr(model, "predict_proba")
         self._range = self._largest = 0.0
@@ -69,6 +73,8 @@ class Comparison:
         required = [column.name for column in self._columns if self._needs(column)]
         self._compare(self._with_holes(required))
         self._compare(self._at_borders())
+        if self._thresholds:
+            self._compare(self._at_thresholds())
         return required
 
     def _some(self, n_rows: int) -> pd.DataFrame:
@@ -120,6 +126,16 @@ class Comparison:
                 rows[column.name] = _array(values.tolist(), whole.dtype)
         return rows
 
+    def _at_thresholds(self) -> pd.DataFrame:
+        """Make rows with values at thresholds of trees, and a number beside them."""
+        rows = self._mixed()
+        for name, thresholds in self._thresholds.items():
+            at = self._chance.random(len(rows)) < _AT_THRESHOLDS
+            values = _as_floats(rows[name])
+            chosen = self._chance.choice(beside(thresholds), len(rows))
+            rows[name] = np.where(at, chosen.astype(values.dtype), values)
+        return rows
+
     def _at_borders(self) -> pd.DataFrame:
         """Make rows on both sides of where the answer changes, a number apart.
 
@@ -133,10 +149,7 @@ class Comparison:
         for answer in self._answers if names else []:
             rows = self._some(_PAIRS)
             for name in names:
-                dtype = (
-                    str(kinds[name]).lower() if kinds[name].kind == "f" else "float64"
-                )
-                rows[name] = rows[name].to_numpy(dtype, na_value=np.nan)
+                rows[name] = _as_floats(rows[name])
             search = Search(rows, self._some(_PAIRS), names, self._chance)
             made += search.borders(answer)
         return pd.concat(made)
@@ -209,6 +222,22 @@ class Comparison:
         other[first - second < self._tie] = 0  # a tie
         apart = np.abs(self._fast.predict_proba(rows) - shares).max(axis=1)
         return np.maximum(apart, other)
+
+
+def beside(thresholds: Any) -> Any:
+    """Give thresholds and the next number on both sides, in float64 and in float32."""
+    kinds = thresholds.astype("float64"), thresholds.astype("float32")
+    sides = [
+        np.nextafter(kind, kind.dtype.type(end)) for kind in kinds for end in _ENDS
+    ]
+    return np.concatenate([*kinds, *sides]).astype("float64")
+
+
+def _as_floats(column: Any) -> Any:
+    """Give the numbers of a column, some of which are missing, in floating point."""
+    is_float = column.dtype.kind == "f"
+    kind = str(column.dtype).lower() if is_float else "float64"
+    return column.to_numpy(kind, na_value=np.nan)
 
 
 class Search:

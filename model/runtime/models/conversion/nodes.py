@@ -127,8 +127,20 @@ def largest(nodes: Nodes, scores: str) -> str:
     return nodes.add("ArgMax", scores, axis=1, keepdims=0)
 
 
-def decided(nodes: Nodes, scores: str, shares: str, border: str = "Greater") -> None:
-    """Decide between classes, two of them by the sign of one score.
+def of_two(nodes: Nodes, share: str) -> str:
+    """Give the shares of two classes, of which that of the second is known."""
+    other = nodes.add("Sub", np.array(1.0), share)
+    return nodes.add("Concat", other, share, axis=1)
+
+
+def decided(
+    nodes: Nodes,
+    scores: str,
+    shares: str,
+    border: str = "Greater",
+    limit: float = 0.0,
+) -> None:
+    """Decide between classes, two of them by whether one score is over a limit.
 
     The second output is that of the shares, or of scores, one for each class, for those
     who ask for `raw_scores` and for a model that has no shares.
@@ -138,7 +150,7 @@ def decided(nodes: Nodes, scores: str, shares: str, border: str = "Greater") -> 
     if len(model.classes_) > BINARY:
         labels(nodes, largest(nodes, scores))
     else:
-        over = nodes.add(border, scores, np.array(0.0))
+        over = nodes.add(border, scores, np.array(limit))
         place = nodes.add("Cast", over, to=TensorProto.INT64)
         labels(nodes, nodes.add("Squeeze", place, np.array([1])))
         both = nodes.add("Concat", nodes.add("Neg", scores), scores, axis=1)

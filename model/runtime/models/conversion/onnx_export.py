@@ -22,7 +22,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer
 
 from runtime.models import artifact, onnx_session
-from runtime.models.conversion import graph, nodes, registry, trees
+from runtime.models.conversion import boosters, graph, nodes, registry
 from runtime.models.conversion.equivalence import TOLERANCE, Comparison, Different
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
@@ -96,7 +96,7 @@ def proved(
     refuse_parts(model, columns)
     refuse_integers(rows)
     try:
-        content = converted(model, columns)
+        content = converted(model, columns, rows[:1])
         fast = onnx_session.load(content, description)
     except (Different, MemoryError):
         raise
@@ -104,8 +104,11 @@ def proved(
         names = " or ".join(map(_name, nodes.steps_of(model)))
         message = f"skl2onnx cannot convert {names} with these parameters and columns"
         raise Different(message) from exc
-    has_steps = any(map(trees.n_nodes, parts(model)))
-    comparison = Comparison(model, fast, rows, columns, has_steps=has_steps)
+    has_steps = any(map(boosters.n_nodes, parts(model)))
+    known = boosters.thresholds_of(parts(model), rows)
+    comparison = Comparison(
+        model, fast, rows, columns, has_steps=has_steps, thresholds=known
+    )
     return content, comparison.run()
 
 
@@ -136,7 +139,7 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
     Different.
     """
     found = list(parts(model))
-    n_nodes = sum(trees.n_nodes(part) for part in found)
+    n_nodes = sum(boosters.n_nodes(part) for part in found)
     if n_nodes > MOST_NODES:
         message = f"its trees have {n_nodes:,} nodes, over {MOST_NODES:,}"
         raise Different(message)
@@ -150,7 +153,8 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
             message = f"{_name(part)} is not the same in float32: {_advice(names)}"
             raise Different(message)
         if not registry.is_tried(part):
-            own = "" if module.startswith("sklearn.") else ", a class of your own"
+            is_known = module.startswith(("sklearn.", "xgboost.", "lightgbm."))
+            own = "" if is_known else ", a class of your own"
             message = f"{_name(part)}{own} has no proven conversion to ONNX"
             raise Different(message)
         for before, after in _orders(part):
@@ -163,7 +167,7 @@ def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
     `single` are the columns of float32. Raises: Different.
     """
     computing = [_name(part) for part in parts(before) if not _passes(part)]
-    has_trees = any(map(trees.n_nodes, parts(after)))
+    has_trees = any(map(boosters.n_nodes, parts(after)))
     if single and computing and has_trees:
         message = f"{computing[0]} before trees rounds to float32: {_advice(single)}"
         raise Different(message)
@@ -178,7 +182,7 @@ def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
 
 def _is_strict(part: BaseEstimator) -> bool:
     """Say whether an estimator compares with borders that numbers may fall on."""
-    return bool(trees.n_nodes(part)) or _name(part) == "KBinsDiscretizer"
+    return bool(boosters.n_nodes(part)) or _name(part) == "KBinsDiscretizer"
 
 
 def _passes(part: BaseEstimator) -> bool:
@@ -227,7 +231,7 @@ def refuse_integers(rows: pd.DataFrame) -> None:
             raise Different(message)
 
 
-def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
+def converted(model: Any, columns: tuple[Column, ...], rows: pd.DataFrame) -> bytes:
     """Convert a model whose one input is a matrix, or one a column, `(n_rows, 1)`.
 
     Its outputs are those that the model has: labels, shares of classes.
@@ -241,6 +245,8 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
     if not any(column.is_text for column in columns):
         inputs = [(onnx_session.MATRIX, DoubleTensorType([None, len(columns)]))]
     options = {id(model): {"zipmap": False}} if is_classifier(model) else {}
+    for part in boosters.with_sparse_rows(model, parts, rows):
+        options[id(part)] = {boosters.SPARSE: True}
     opset = nodes.OPSET
     with columns_by_number(model):
         found = to_onnx(

@@ -1,6 +1,7 @@
 """Which converter is for which estimator, and which estimators have been tried."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from skl2onnx import _parse, update_registered_converter
@@ -55,6 +56,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
+from runtime.models.conversion.boosters import SPARSE, booster
 from runtime.models.conversion.classifiers import (
     ada_boost,
     calibrated,
@@ -144,13 +146,30 @@ _CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[typ
 ]
 
 
+_BOOSTERS = {
+    gives_classes: ("XGBClassifier", "XGBRFClassifier", "LGBMClassifier"),
+    gives_numbers: ("XGBRegressor", "XGBRFRegressor", "LGBMRegressor"),
+}
+
+
+def _converters() -> Iterator[Any]:
+    """Give all converters; those of a package only where a model of it was loaded."""
+    yield from _CONVERTERS
+    modules = [sys.modules.get(name) for name in ("xgboost", "lightgbm")]
+    for shape, names in _BOOSTERS.items():
+        found = [getattr(module, name, None) for module in modules for name in names]
+        yield booster, shape, [kind for kind in found if kind]
+
+
 def register() -> None:
     """Put all converters of this module in the place of skl2onnx's own."""
     _parse.guess_tensor_type = _guessed
-    for converter, shape, kinds in _CONVERTERS:
+    for converter, shape, kinds in _converters():
         options: dict[str, Any] | None = None
         if shape is gives_classes:
             options = {"zipmap": [False, True], "raw_scores": [False, True]}
+        if converter is booster:
+            options = {**(options or {}), SPARSE: [False, True]}
         if shape is gives_outliers:
             options = {"score_samples": [False]}
         for kind in kinds:
@@ -169,7 +188,7 @@ def is_tried(part: Any) -> bool:
     is_inner = kind.__module__.startswith("sklearn.") and kind.__name__[0] == "_"
     if is_inner or kind.__name__ in _TRIED:
         return True
-    return any(kind in kinds for _, _, kinds in _CONVERTERS)
+    return any(kind in kinds for _, _, kinds in _converters())
 
 
 def _called(converter: Callable[[Nodes], None]) -> Callable[[Any, Any, Any], None]:
