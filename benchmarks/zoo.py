@@ -53,6 +53,7 @@ from runtime.models.conversion.boosters import thresholds_of
 from runtime.models.conversion.equivalence import Different, beside
 from runtime.models.conversion.onnx_export import parts, proved
 from runtime.tabular.schema import Schema
+from runtime.training.job import classes_of
 
 SEED = 0
 # One of these has no wheel for macOS.
@@ -607,6 +608,68 @@ def several() -> dict[str, Any]:
         "MultiOutput, HistGradientBoosting": multi.MultiOutputRegressor(
             en.HistGradientBoostingRegressor(max_iter=10)
         ),
+        "chain, forest": multi.RegressorChain(
+            en.RandomForestRegressor(**SEVERAL), order=[1, 0]
+        ),
+        "scaled MLP": scaled(
+            nn.MLPRegressor(hidden_layer_sizes=(8,), max_iter=60, random_state=SEED)
+        ),
+        "KNeighbors": ne.KNeighborsRegressor(),
+    }
+
+
+def labels() -> dict[str, Any]:
+    """Give what answers several labels a row, or has an estimator for each class."""
+    multi = __import__("sklearn.multioutput", fromlist=["x"])
+    rest = __import__("sklearn.multiclass", fromlist=["x"]).OneVsRestClassifier
+    linear, forest = lm.LogisticRegression(), en.RandomForestClassifier(**SEVERAL)
+    return {
+        "RandomForest": forest,
+        "DecisionTree": tr.DecisionTreeClassifier(random_state=SEED),
+        "scaled MLP": scaled(nn.MLPClassifier((8,), max_iter=60, random_state=SEED)),
+        "scaled Ridge": scaled(lm.RidgeClassifier()),
+        "scaled MultiOutput, LogisticRegression": scaled(
+            multi.MultiOutputClassifier(linear)
+        ),
+        "MultiOutput, HistGradientBoosting": multi.MultiOutputClassifier(
+            en.HistGradientBoostingClassifier(max_iter=10)
+        ),
+        "MultiOutput, scaled LinearSVC": multi.MultiOutputClassifier(
+            scaled(sv.LinearSVC())
+        ),
+        "scaled chain, LogisticRegression": scaled(
+            multi.ClassifierChain(linear, order="random", random_state=SEED)
+        ),
+        "chain, forest": multi.ClassifierChain(forest),
+        "scaled OneVsRest, LogisticRegression": scaled(rest(linear)),
+        "OneVsRest, scaled LinearSVC": rest(scaled(sv.LinearSVC())),
+        "OneVsRest, GradientBoosting": rest(en.GradientBoostingClassifier(**SEVERAL)),
+        "OneVsRest, RandomForest": rest(forest),
+        "KNeighbors": ne.KNeighborsClassifier(),
+    }
+
+
+def one_of_three() -> dict[str, Any]:
+    """Give what has an estimator for each class."""
+    return {name: labels()[name] for name in labels() if "OneVsRest" in name}
+
+
+def tags(y: Any) -> Any:
+    """Make three labels of a class, some of which more rows have."""
+    chance = np.random.default_rng(SEED)
+    is_other = chance.random((len(y), 3)) < 0.2
+    return (is_other | (np.arange(3) == np.array(y)[:, None])).astype(int)
+
+
+def texts_and_numbers() -> dict[str, Any]:
+    """Give what answers a label of text and another one of three a row."""
+    multi = __import__("sklearn.multioutput", fromlist=["x"])
+    return {
+        "forest": make_pipeline(columns(), en.RandomForestClassifier(**SEVERAL)),
+        "MultiOutput": make_pipeline(
+            columns(im.SimpleImputer(), pp.StandardScaler()),
+            multi.MultiOutputClassifier(lm.LogisticRegression()),
+        ),
     }
 
 
@@ -628,6 +691,7 @@ def zoo() -> Iterator[tuple[str, str, Any, pd.DataFrame, Any]]:
     sugar = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     people = table()
     bought = people[0], (people[1] == "yes").astype(int)  # as XGBoost has classes
+    sorts = np.stack([people[1], people[0]["plan"].to_numpy(object)], axis=1)
     both = sugar[0].iloc[:, 2:], sugar[0].iloc[:, :2]
     single = wine[0].astype("float32"), wine[1]
     kinds: list[tuple[str, Callable[[], dict[str, Any]], Any]] = [
@@ -641,6 +705,9 @@ def zoo() -> Iterator[tuple[str, str, Any, pd.DataFrame, Any]]:
         ("text", texts, sentences()),
         ("outliers and clusters", others, wine),
         ("several numbers", several, both),
+        ("several labels", labels, (wine[0], tags(wine[1]))),
+        ("several texts", texts_and_numbers, (people[0], sorts)),
+        ("one of three", one_of_three, wine),
     ]
     if xg and lb:
         kinds += [
@@ -712,8 +779,10 @@ def wrong(model: Any, fast: Any, rows: pd.DataFrame) -> tuple[int, float]:
     if hasattr(model, "classes_"):
         apart = 0.0
         if hasattr(model, "predict_proba"):
-            shares = model.predict_proba(rows)
-            apart = float(np.abs(fast.predict_proba(rows) - shares).max())
+            shares, found_shares = model.predict_proba(rows), fast.predict_proba(rows)
+            if isinstance(shares, list):  # of several labels
+                shares, found_shares = np.hstack(shares), np.hstack(found_shares)
+            apart = float(np.abs(found_shares - shares).max())
         return int((expected != found).sum()), apart
     if expected.dtype.kind in "iu":
         return int((expected != found).sum()), 0.0
@@ -754,7 +823,7 @@ def tell(model: Any, X: pd.DataFrame, y: Any, n_rows: int) -> tuple[str, int | N
         columns = co.make_column_transformer((model.steps[0][1], "text"))
         model.steps[0] = ("columns", columns)
     model.fit(X, y)
-    classes = list(model.classes_) if hasattr(model, "classes_") else None
+    classes = classes_of(model)
     description = {"columns": Schema.learn(X).to_json(), "classes": classes}
     slow = microseconds(lambda: model.predict(X[:1]), 0.2)
     try:

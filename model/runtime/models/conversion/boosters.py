@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.pipeline import Pipeline
 
 from runtime.models.conversion.equivalence import Different
-from runtime.models.conversion.nodes import SINGLE, Nodes
+from runtime.models.conversion.nodes import BINARY, SINGLE, Nodes
 from runtime.models.conversion.trees import (
     UNDER,
     Tree,
@@ -188,6 +188,10 @@ def booster(nodes: Nodes) -> None:
     if read.objective not in _LINKS:
         name = read.objective or "its own"
         message = f"{type(model).__name__}(objective={name!r}) is not tried"
+        raise Different(message)
+    if len(getattr(model, "classes_", ())) == BINARY and any(read.targets):
+        name = type(model).__name__
+        message = f"{name} answers several labels a row: use MultiOutputClassifier"
         raise Different(message)
     trees = [*map(leaf_of, read.first), *read.trees]
     targets = [*range(len(read.first)), *read.targets]

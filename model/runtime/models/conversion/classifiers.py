@@ -1,14 +1,11 @@
 """What decides between classes without trees, or by other estimators."""
 
+import re
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from skl2onnx._supported_operators import sklearn_operator_name_map
-from skl2onnx.common.data_types import (
-    DoubleTensorType,
-)
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -38,8 +35,10 @@ from runtime.models.conversion.nodes import (
     labels,
     largest,
     of_two,
+    over_limit,
     steps_of,
 )
+from runtime.models.engine import answers_several
 
 
 def linear(nodes: Nodes) -> None:
@@ -48,6 +47,10 @@ def linear(nodes: Nodes) -> None:
     coefficients = np.atleast_2d(model.coef_).T.astype("float64")
     scores = nodes.add("MatMul", nodes.x(), coefficients)
     scores = nodes.add("Add", scores, dense(np.atleast_1d(model.intercept_)))
+    if answers_several(model):
+        over_limit(nodes, scores)
+        nodes.give(1, scores)
+        return
     if coefficients.shape[1] > 1:
         decided(nodes, scores, nodes.add("Softmax", scores, axis=1))
         return
@@ -231,12 +234,16 @@ def _calibrated(nodes: Nodes, member: Any) -> str:
 
 
 def sigmoid(nodes: Nodes, scores: str, calibrator: Any) -> str:
-    """Calibrate by a logistic curve, which is exact where it is next to nothing.
+    """Calibrate by a logistic curve."""
+    scaled = nodes.add("Mul", scores, np.array(float(calibrator.a_)))
+    return curve(nodes, nodes.add("Add", scaled, np.array(float(calibrator.b_))))
+
+
+def curve(nodes: Nodes, scaled: str) -> str:
+    """Give `1 / (1 + exp(x))`, exact where it is next to nothing.
 
     Sigmoid of ONNX Runtime is not, and the shares of a row are divided by their sum.
     """
-    scaled = nodes.add("Mul", scores, np.array(float(calibrator.a_)))
-    scaled = nodes.add("Add", scaled, np.array(float(calibrator.b_)))
     over = nodes.add("Neg", nodes.add("Max", scaled, np.array(0.0)))
     under = nodes.add("Exp", nodes.add("Neg", nodes.add("Abs", scaled)))
     below = nodes.add("Add", under, np.array(1.0))
@@ -246,7 +253,8 @@ def sigmoid(nodes: Nodes, scores: str, calibrator: Any) -> str:
 def interpolated(nodes: Nodes, scores: str, calibrator: Any) -> str:
     """Calibrate by lines between points, as scipy's interp1d has them."""
     final = nodes.operator.raw_operator
-    if any("Boosting" in type(part).__name__ for part in steps_of(final.estimator)):
+    boosted = re.compile("Boosting|XGB|LGBM")
+    if any(boosted.search(type(part).__name__) for part in steps_of(final.estimator)):
         message = "an isotonic curve sees the last bit of boosted trees: use sigmoid"
         raise Different(message)
     x, y = calibrator.X_thresholds_, calibrator.y_thresholds_
@@ -286,14 +294,8 @@ def target(nodes: Nodes) -> None:
     if inverse not in FUNCTIONS:
         message = "TransformedTargetRegressor turns back by what ONNX has not"
         raise Different(message)
-    scope = nodes.scope
-    inner = scope.declare_local_operator(
-        sklearn_operator_name_map[type(model.regressor_)], model.regressor_
-    )
-    inner.inputs = nodes.operator.inputs
-    value = scope.declare_local_variable("value", DoubleTensorType([None, 1]))
-    inner.outputs.append(value)
-    nodes.give(0, applied(nodes, value.full_name, inverse))
+    (value,) = answer(nodes, model.regressor_)
+    nodes.give(0, applied(nodes, value, inverse))
 
 
 _SCORED = (

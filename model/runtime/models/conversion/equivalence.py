@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runtime.models.engine import answers_several
 from runtime.tabular.columns import Column
 
 TOLERANCE = 1e-5  # of a probability; of a number, as a share of all numbers' range
@@ -158,7 +159,8 @@ class Comparison:
     def _answers(self) -> list[Callable[[Any], Any]]:
         """What may change at a border: a score of float64 alone is not exact there."""
         fast = self._fast
-        steps = [fast.predict_proba if self._has_shares else fast.predict]
+        steps = [lambda rows: _whole(fast.predict_proba(rows))]
+        steps = steps if self._has_shares else [fast.predict]
         has_labels = hasattr(self._model, "classes_")
         if has_labels and not self._has_shares:
             return []
@@ -168,6 +170,8 @@ class Comparison:
 
     def _decides_by_share(self) -> bool:
         """Say whether a label is that of the largest share, of which a tie is known."""
+        if answers_several(self._model):
+            return True
         final = getattr(self._model, "steps", [("", self._model)])[-1][1]
         if "Threshold" in type(final).__name__:  # which may be next to a half
             return False
@@ -208,6 +212,9 @@ class Comparison:
         if found.shape != expected.shape:
             message = f"ONNX gives {found.shape} answers, not {expected.shape}"
             raise Different(message)
+        if (found.dtype.kind == "f") != (expected.dtype.kind == "f"):
+            message = f"ONNX gives {found.dtype}, not {expected.dtype}"
+            raise Different(message)
         if self._range:
             beyond = np.clip(np.abs(expected) - self._largest, 0, None)
             with np.errstate(invalid="ignore"):  # of two infinities, which are equal
@@ -216,12 +223,31 @@ class Comparison:
             return apart.reshape(len(rows), -1).max(axis=1)
         other = (found != expected).astype("float64")
         if not self._has_shares:
-            return other
+            return other.reshape(len(rows), -1).max(axis=1)
         shares = self._model.predict_proba(rows)
-        first, second = np.sort(shares, axis=1)[:, :-3:-1].T
-        other[first - second < self._tie] = 0  # a tie
-        apart = np.abs(self._fast.predict_proba(rows) - shares).max(axis=1)
-        return np.maximum(apart, other)
+        is_tied = _leads(shares, other.ndim > 1) < self._tie
+        other[is_tied] = 0
+        other = other.reshape(len(rows), -1).max(axis=1)
+        apart = np.abs(_whole(self._fast.predict_proba(rows)) - _whole(shares))
+        apart = np.maximum(apart.max(axis=1), other)
+        if expected.dtype.kind == "f" and expected.ndim > 1:  # of a chain of labels
+            apart[is_tied.any(axis=1)] = 0  # those after a tie follow it
+        return apart
+
+
+def _whole(shares: Any) -> Any:
+    """Put the shares of several labels side by side."""
+    return np.hstack(shares) if isinstance(shares, list) else shares
+
+
+def _leads(shares: Any, is_of_labels: bool) -> Any:  # noqa: FBT001 -- private
+    """Say how far the first class is before the second, of a label or of each."""
+    if isinstance(shares, list):
+        return np.stack([_leads(each, False) for each in shares], axis=1)  # noqa: FBT003
+    if is_of_labels:  # or not
+        return np.abs(2 * shares - 1)
+    first, *others = np.sort(shares, axis=1)[:, ::-1].T
+    return first - (others[0] if others else 0)
 
 
 def beside(thresholds: Any) -> Any:

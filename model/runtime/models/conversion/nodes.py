@@ -47,8 +47,11 @@ class Nodes:
 
     def give(self, place: int, name: str) -> None:
         """Make a value the output of the operator, whose declared type it has."""
-        output = self.operator.outputs[place].full_name
-        self._add("Identity", [name], output, "", {})
+        self.rename(name, self.operator.outputs[place].full_name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a value a second name."""
+        self._add("Identity", [name], new, "", {})
 
     def _add(
         self,
@@ -159,6 +162,12 @@ def decided(
     nodes.give(1, both if is_raw else shares)
 
 
+def over_limit(nodes: Nodes, scores: str, limit: float = 0.0) -> None:
+    """Make 1 of each score over a limit, and 0 of others, the first output."""
+    over = nodes.add("Greater", scores, np.array(limit))
+    nodes.give(0, nodes.add("Cast", over, to=TensorProto.INT64))
+
+
 def dense(values: Any) -> Any:
     """Make an array of what may be sparse."""
     whole = values.toarray() if hasattr(values, "toarray") else values
@@ -178,15 +187,28 @@ def steps_of(estimator: Any) -> list[Any]:
     return [step for _, step in getattr(estimator, "steps", [("", estimator)])]
 
 
-def answer(nodes: Nodes, estimator: Any) -> tuple[str, str]:
-    """Convert an estimator that is part of another. Returns: its two outputs."""
-    scope, operator = nodes.scope, nodes.operator
+def answer(nodes: Nodes, estimator: Any, x: str = "") -> list[str]:
+    """Convert an estimator that is part of another, of which it has the input.
+
+    Or that of `x`. Returns: its outputs, labels and shares, or numbers.
+    """
+    scope, given = nodes.scope, nodes.operator.inputs
+    if x:
+        kind = DoubleTensorType([None, estimator.n_features_in_])
+        given = [scope.declare_local_variable("x", kind)]
+        nodes.rename(x, given[0].full_name)
     alias = sklearn_operator_name_map[type(estimator)]
     inner = scope.declare_local_operator(alias, estimator)
-    inner.inputs = operator.inputs
-    is_text = estimator.classes_.dtype.kind in "OUT"
-    kind = StringTensorType if is_text else Int64TensorType
-    label = scope.declare_local_variable("label", kind([None]))
-    shares = scope.declare_local_variable("shares", DoubleTensorType())
-    inner.outputs += [label, shares]
-    return label.full_name, shares.full_name
+    inner.inputs = given
+    kinds = {"value": DoubleTensorType([None, 1])}
+    if hasattr(estimator, "classes_"):
+        kinds = {"label": label_type(estimator.classes_), "shares": DoubleTensorType()}
+    found = [scope.declare_local_variable(*kind) for kind in kinds.items()]
+    inner.outputs += found
+    return [each.full_name for each in found]
+
+
+def label_type(classes: Any, *shape: int) -> Any:
+    """Give the type of labels, `(n_rows,)` or of more dimensions."""
+    kind = StringTensorType if classes.dtype.kind in "OUT" else Int64TensorType
+    return kind([None, *shape])

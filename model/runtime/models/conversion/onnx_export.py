@@ -236,7 +236,7 @@ def converted(model: Any, columns: tuple[Column, ...], rows: pd.DataFrame) -> by
 
     Its outputs are those that the model has: labels, shares of classes.
     """
-    registry.register()
+    registry.register(parts(model))
     kinds = {True: StringTensorType, False: DoubleTensorType}
     inputs = [
         (onnx_session.input_of(place), kinds[column.is_text]([None, 1]))

@@ -16,11 +16,13 @@ from runtime.models.conversion.nodes import (
     ML,
     Nodes,
     decided,
+    label_values,
     labels,
     largest,
     of_two,
     single,
 )
+from runtime.models.engine import answers_several
 
 
 class Tree(NamedTuple):
@@ -158,10 +160,7 @@ def forest(nodes: Nodes) -> None:
     values = [m.tree_.value[t.is_leaf] for m, t in zip(members, trees, strict=True)]
     x, count = single(nodes), np.array(float(len(trees)))
     if hasattr(model, "classes_"):
-        tables = [value[:, 0] for value in values]
-        shares = nodes.add("Div", table_sum(nodes, x, trees, tables), count)
-        labels(nodes, largest(nodes, shares))
-        nodes.give(1, shares)
+        elect(nodes, x, trees, values)
         return
     tables = [value[:, :, 0] for value in values]
     if tables[0].shape[1] == 1:
@@ -170,6 +169,31 @@ def forest(nodes: Nodes) -> None:
     else:
         total = table_sum(nodes, x, trees, tables)
     nodes.give(0, nodes.add("Div", total, count))
+
+
+def elect(nodes: Nodes, x: str, trees: list[Tree], values: list[Any]) -> None:
+    """Give the labels, one or several a row, that trees have most shares of.
+
+    `values` has the shares of each tree, `(n_leaves, n_labels, most_classes)`.
+    """
+    model = nodes.operator.raw_operator
+    several = answers_several(model)
+    known = model.classes_ if several else [model.classes_]
+    chosen = np.concatenate([np.arange(len(classes)) for classes in known])
+    widths = [len(classes) for classes in known]
+    tables = [v[:, np.repeat(range(len(known)), widths), chosen] for v in values]
+    whole = table_sum(nodes, x, trees, tables)
+    shares = nodes.add("Div", whole, np.array(float(len(trees))))
+    nodes.give(1, shares)
+    if not several:
+        labels(nodes, largest(nodes, shares))
+        return
+    found = []
+    for classes, end in zip(known, np.cumsum(widths), strict=True):
+        own = np.arange(end - len(classes), end)
+        place = nodes.add("ArgMax", nodes.add("Gather", shares, own, axis=1), axis=1)
+        found.append(nodes.add("Gather", label_values(classes), place, axis=0))
+    nodes.give(0, nodes.add("Concat", *found, axis=1))
 
 
 def gradient_boosting(nodes: Nodes) -> None:
