@@ -15,7 +15,7 @@ from onnx import TensorProto
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 
-from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.equivalence import refuse
 from runtime.models.conversion.nodes import BINARY, SINGLE, Nodes
 from runtime.models.conversion.trees import (
     UNDER,
@@ -76,23 +76,18 @@ def _xgboost(booster: Any, n_rounds: int | None) -> Booster:
     whole = json.loads(booster.save_raw("json"))
     learner = whole["learner"]
     kept = learner["gradient_booster"].get("model")
-    if not kept or learner["gradient_booster"]["name"] != "gbtree":
-        message = "XGBoost has another booster than gbtree"
-        raise Different(message)
+    is_other = learner["gradient_booster"]["name"] != "gbtree"
+    refuse(is_other, "XGBoost has another booster than gbtree")
     trees = [_tree_of_xgboost(tree) for tree in kept["trees"]]
-    targets, objective = kept["tree_info"], learner["objective"]["name"]
-    return Booster(trees, targets, objective, _first(whole))
+    objective = learner["objective"]["name"]
+    return Booster(trees, kept["tree_info"], objective, _first(booster))
 
 
 def _tree_of_xgboost(tree: dict[str, Any]) -> tuple[Tree, Any]:
-    if any(tree["split_type"]):
-        message = "XGBoost's trees have categories: encode them before it"
-        raise Different(message)
-    if int(tree["tree_param"]["size_leaf_vector"]) > 1:
-        message = (
-            "XGBoost's trees have several numbers in a leaf: use one_output_per_tree"
-        )
-        raise Different(message)
+    has_categories = any(tree["split_type"])
+    has_lists = int(tree["tree_param"]["size_leaf_vector"]) > 1
+    refuse(has_categories, "XGBoost's trees have categories: encode them before it")
+    refuse(has_lists, "XGBoost's leaves have several numbers: use one_output_per_tree")
     left, right = np.array([tree["left_children"], tree["right_children"]])
     threshold = np.array(tree["split_conditions"], "float32")
     missing_left = np.array(tree["default_left"])
@@ -101,30 +96,15 @@ def _tree_of_xgboost(tree: dict[str, Any]) -> tuple[Tree, Any]:
     return read, threshold[left < 0]
 
 
-def _first(whole: dict[str, Any]) -> Any:
-    """Let XGBoost itself compute what sums begin with: by trees that add nothing.
-
-    `whole` is changed.
-    """
-    import xgboost  # noqa: PLC0415 -- there, as its model was loaded
-
-    kept = whole["learner"]["gradient_booster"]["model"]
-    n_trees = kept["iteration_indptr"][1]
-    kept["trees"], kept["tree_info"] = (
-        kept["trees"][:n_trees],
-        kept["tree_info"][:n_trees],
-    )
-    kept["iteration_indptr"] = [0, n_trees]
-    kept["gbtree_model_param"]["num_trees"] = str(n_trees)
-    for tree in kept["trees"]:
+def _first(booster: Any) -> Any:
+    """Let XGBoost itself compute what sums begin with: by trees that add nothing."""
+    whole = json.loads(booster[:1].save_raw("json"))
+    for tree in whole["learner"]["gradient_booster"]["model"]["trees"]:
         tree["split_conditions"] = [0.0] * len(tree["split_conditions"])
-    booster = xgboost.Booster()
-    booster.load_model(bytearray(json.dumps(whole).encode()))
-    n_features = int(whole["learner"]["learner_model_param"]["num_feature"])
-    row = xgboost.DMatrix(
-        np.zeros((1, n_features)), feature_names=booster.feature_names
-    )
-    return booster.predict(row, output_margin=True).ravel()
+    empty = type(booster)()
+    empty.load_model(bytearray(json.dumps(whole).encode()))
+    row = np.zeros((1, booster.num_features()))
+    return empty.inplace_predict(row, predict_type="margin").ravel()
 
 
 @cache
@@ -149,23 +129,17 @@ def _lightgbm(booster: Any) -> Booster:
 
 def _tree_of_lightgbm(block: dict[str, str]) -> tuple[Tree, Any]:
     def array(name: str, kind: Any = int) -> Any:
-        return np.array([kind(word) for word in block.get(name, "").split()])
+        return np.array(block[name].split()).astype(kind)
 
-    values = array("leaf_value", float)
+    values, threshold = array("leaf_value", float), array("threshold", float)
     if len(values) == 1:
         return leaf_of(values[0])
-    if block["is_linear"] == "1":
-        message = "LightGBM's trees have a line in each leaf: use linear_tree=False"
-        raise Different(message)
-    if block["num_cat"] != "0":
-        message = "LightGBM's trees have categories: encode them before it"
-        raise Different(message)
-    n_inner, threshold = len(values) - 1, array("threshold", float)
-    kinds = array("decision_type")
+    kinds, n_inner = array("decision_type"), len(threshold)
     missing_kind, missing_left = kinds >> 2, kinds >> 1 & 1
-    if (missing_kind == 1).any():
-        message = "LightGBM takes zeros as missing: use zero_as_missing=False"
-        raise Different(message)
+    has_categories, has_lines = (block[n] != "0" for n in ("num_cat", "is_linear"))
+    refuse(has_categories, "LightGBM's trees have categories: encode them before it")
+    refuse(has_lines, "LightGBM's leaves have lines: use linear_tree=False")
+    refuse(1 in missing_kind, "for LightGBM zero is missing: use zero_as_missing=False")
     # Where no value was missing in training, a missing one is a zero.
     missing_left = np.where(missing_kind == 0, threshold >= 0, missing_left)
     left, right = array("left_child"), array("right_child")
@@ -185,14 +159,10 @@ def booster(nodes: Nodes) -> None:
     model = nodes.operator.raw_operator
     read = booster_of(model)
     assert read is not None  # noqa: S101 -- as it is registered for no other
-    if read.objective not in _LINKS:
-        name = read.objective or "its own"
-        message = f"{type(model).__name__}(objective={name!r}) is not tried"
-        raise Different(message)
-    if len(getattr(model, "classes_", ())) == BINARY and any(read.targets):
-        name = type(model).__name__
-        message = f"{name} answers several labels a row: use MultiOutputClassifier"
-        raise Different(message)
+    name, is_own = type(model).__name__, read.objective not in _LINKS
+    refuse(is_own, f"{name}(objective={read.objective or 'its own'!r}) is not tried")
+    several = len(getattr(model, "classes_", ())) == BINARY and any(read.targets)
+    refuse(several, f"{name} answers several labels a row: use MultiOutputClassifier")
     trees = [*map(leaf_of, read.first), *read.trees]
     targets = [*range(len(read.first)), *read.targets]
     if package_of(model) == "xgboost":
@@ -265,6 +235,5 @@ def thresholds_of(parts: Iterable[Any], rows: Any) -> dict[Any, Any]:
             for place in np.unique(tree.feature[inner]):
                 some = tree.threshold[inner & (tree.feature == place)]
                 found[rows.columns[int(place)]].append(some)
-    return {
-        n: np.concatenate(some) for n, some in found.items() if some and n in numbers
-    }
+    known = [name for name, some in found.items() if some and name in numbers]
+    return {name: np.concatenate(found[name]) for name in known}

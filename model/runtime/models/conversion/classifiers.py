@@ -22,7 +22,7 @@ from sklearn.linear_model import (
 )
 from sklearn.svm import SVC, LinearSVC, NuSVC, OneClassSVM
 
-from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.equivalence import Different, refuse
 from runtime.models.conversion.features import FUNCTIONS, applied
 from runtime.models.conversion.nodes import (
     BINARY,
@@ -134,9 +134,9 @@ def threshold(nodes: Nodes) -> None:
         raise Different(message)
     estimator = getattr(model, "estimator_", model.estimator)
     final = steps_of(estimator)[-1]
-    if getattr(model, "cv", None) == "prefit" and hasattr(final, "decision_function"):
-        message = "the threshold may be the share of a row of training, to the last bit"
-        raise Different(message)
+    is_prefit = getattr(model, "cv", None) == "prefit"
+    is_inexact = is_prefit and hasattr(final, "decision_function")
+    refuse(is_inexact, "the threshold may be the share of a row, to the last bit")
     shares = answer(nodes, estimator)[1]
     limit = getattr(model, "best_threshold_", getattr(model, "threshold", 0.5))
     limit = 0.5 if limit == "auto" else limit
@@ -215,9 +215,8 @@ def calibrated(nodes: Nodes) -> None:
 def _calibrated(nodes: Nodes, member: Any) -> str:
     n_classes = len(member.classes)
     curves = member.calibrators
-    if member.method == "temperature" or len(curves) not in {1, n_classes}:
-        message = f"CalibratedClassifierCV(method={member.method!r}) is not tried"
-        raise Different(message)
+    is_other = member.method == "temperature" or len(curves) not in {1, n_classes}
+    refuse(is_other, f"CalibratedClassifierCV(method={member.method!r}) is not tried")
     scores, columns = scored(nodes, member.estimator), []
     for place, curve in enumerate(curves):
         at = np.array([place if n_classes > BINARY else 1])
@@ -253,10 +252,11 @@ def curve(nodes: Nodes, scaled: str) -> str:
 def interpolated(nodes: Nodes, scores: str, calibrator: Any) -> str:
     """Calibrate by lines between points, as scipy's interp1d has them."""
     final = nodes.operator.raw_operator
-    boosted = re.compile("Boosting|XGB|LGBM")
-    if any(boosted.search(type(part).__name__) for part in steps_of(final.estimator)):
-        message = "an isotonic curve sees the last bit of boosted trees: use sigmoid"
-        raise Different(message)
+    kind = type(steps_of(final.estimator)[-1]).__name__
+    is_boosted = re.search("Boosting|XGB|LGBM", kind)
+    refuse(
+        is_boosted, "an isotonic curve sees the last bit of boosted trees: use sigmoid"
+    )
     x, y = calibrator.X_thresholds_, calibrator.y_thresholds_
     x, y = x.astype("float64"), y.astype("float64")
     if len(x) == 1:
@@ -291,9 +291,8 @@ def target(nodes: Nodes) -> None:
     """Convert TransformedTargetRegressor by functions of numpy: skl2onnx does not."""
     model = nodes.operator.raw_operator
     inverse = getattr(model.transformer_, "inverse_func", model)
-    if inverse not in FUNCTIONS:
-        message = "TransformedTargetRegressor turns back by what ONNX has not"
-        raise Different(message)
+    is_other = inverse not in FUNCTIONS
+    refuse(is_other, "TransformedTargetRegressor turns back by what ONNX has not")
     (value,) = answer(nodes, model.regressor_)
     nodes.give(0, applied(nodes, value, inverse))
 

@@ -27,6 +27,12 @@ class Different(Exception):
     """The engine would answer something else, or cannot be made."""
 
 
+def refuse(is_so: Any, why: str) -> None:
+    """Raise Different with a reason, if that is so."""
+    if is_so:
+        raise Different(why)
+
+
 class Comparison:
     """A model, what is to answer in its place, and rows of X, `(n_rows, n_features)`.
 

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.equivalence import refuse
 from runtime.models.conversion.nodes import ML, OWN, WORDS, Nodes, spelt
 
 MOST_WORDS = 50_000
@@ -119,9 +119,8 @@ def number_of(
     `(n_rows, 1)`.
     """
     given = np.arange(len(categories) + 1) if numbers is None else np.array(numbers)
-    if is_text and categories.dtype.kind not in "OUT":
-        message = "skl2onnx makes text of numbers beside it: encode them apart from it"
-        raise Different(message)
+    is_made = is_text and categories.dtype.kind not in "OUT"
+    refuse(is_made, "skl2onnx makes text of numbers beside it: encode them apart")
     if is_text:
         keys = numpy_helper.from_array(spelt(categories))
         places = numpy_helper.from_array(given[:-1].astype("int64"))
@@ -241,10 +240,9 @@ FUNCTIONS: dict[Any, tuple[str, ...]] = {
 def function(nodes: Nodes) -> None:
     """Convert FunctionTransformer of numpy's functions: skl2onnx knows none."""
     model = nodes.operator.raw_operator
-    if model.func not in FUNCTIONS or model.kw_args:
-        name = getattr(model.func, "__name__", "this one")
-        message = f"FunctionTransformer has a function that ONNX has not: {name}"
-        raise Different(message)
+    is_other = model.func not in FUNCTIONS or model.kw_args
+    name = getattr(model.func, "__name__", "this one")
+    refuse(is_other, f"FunctionTransformer has a function that ONNX has not: {name}")
     nodes.give(0, applied(nodes, nodes.x(), model.func))
 
 
@@ -262,12 +260,9 @@ def words(nodes: Nodes) -> None:
     """
     model = nodes.operator.raw_operator
     own = callable(model.analyzer) or model.tokenizer or model.preprocessor
-    if own or model.input != "content":
-        message = f"{type(model).__name__} splits text by a function of your own"
-        raise Different(message)
-    if len(model.vocabulary_) > MOST_WORDS:
-        message = f"{len(model.vocabulary_):,} words are too many: take max_features"
-        raise Different(message)
+    own, n_words = own or model.input != "content", len(model.vocabulary_)
+    refuse(own, f"{type(model).__name__} splits text by a function of your own")
+    refuse(n_words > MOST_WORDS, f"{n_words:,} words are too many: take max_features")
     names = ["lowercase", "strip_accents", "token_pattern", "analyzer", "binary"]
     parameters = {name: getattr(model, name) for name in names}
     stop_words = model.get_stop_words()

@@ -15,7 +15,7 @@ from skl2onnx.common.data_types import (
 from sklearn.base import ClassifierMixin
 
 from runtime.models.conversion import boosters, classifiers, features, several, trees
-from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.equivalence import refuse
 from runtime.models.conversion.nodes import Nodes, label_type
 from runtime.models.engine import answers_several
 
@@ -26,9 +26,8 @@ def gives_classes(operator: Any) -> None:
     """Declare labels and the shares of classes. Raises: Different."""
     model = operator.raw_operator
     known = model.classes_ if isinstance(model.classes_, list) else [model.classes_]
-    if len({type(label_type(classes)) for classes in known}) > 1:
-        message = f"{type(model).__name__} has labels of text beside numbers"
-        raise Different(message)
+    is_mixed = len({type(label_type(classes)) for classes in known}) > 1
+    refuse(is_mixed, f"{type(model).__name__} has labels of text beside numbers")
     n_shares = sum(map(len, known))
     n_labels = len(known) if known is model.classes_ else n_shares
     shape = [n_labels] if answers_several(model) else []

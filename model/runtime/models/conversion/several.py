@@ -4,8 +4,9 @@ import numpy as np
 from onnx import TensorProto
 
 from runtime.models.conversion.classifiers import curve, scored
-from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.equivalence import refuse
 from runtime.models.conversion.nodes import (
+    BINARY,
     Nodes,
     answer,
     decided,
@@ -38,10 +39,10 @@ def chain(nodes: Nodes) -> None:
     """Convert a chain of estimators, of which each sees the answers before its own."""
     model = nodes.operator.raw_operator
     classes = getattr(model, "classes_", [])
-    by_label = getattr(model, "chain_method_", "predict") == "predict"
-    if not by_label or any(len(each) > 2 for each in classes):  # noqa: PLR2004
-        message = "ClassifierChain is tried with chain_method='predict' and two classes"
-        raise Different(message)
+    is_other = getattr(model, "chain_method_", "predict") != "predict"
+    is_other = is_other or any(len(each) > BINARY for each in classes)
+    why = "ClassifierChain is tried with chain_method='predict' and two classes"
+    refuse(is_other, why)
     x = nodes.x()
     found: list[tuple[str, ...]] = []
     for estimator in model.estimators_:

@@ -200,15 +200,14 @@ def gradient_boosting(nodes: Nodes) -> None:
     """Convert boosted trees, as `forest` does."""
     model = nodes.operator.raw_operator
     first = model._raw_predict_init(np.zeros((1, model.n_features_in_)))  # noqa: SLF001
-    rounds = [
-        [
-            (tree_of(each), each.tree_.value[each.tree_.children_left < 0, 0, 0])
-            for each in some
-        ]
-        for some in model.estimators_
+    read = [
+        [(each.tree_, tree_of(each)) for each in some] for some in model.estimators_
     ]
-    scaled = [[(t, model.learning_rate * v) for t, v in some] for some in rounds]
-    boosted(nodes, single(nodes), first[0], scaled)
+    rounds = [
+        [(t, model.learning_rate * tree.value[t.is_leaf, 0, 0]) for tree, t in some]
+        for some in read
+    ]
+    boosted(nodes, single(nodes), first[0], rounds)
 
 
 def hist_gradient_boosting(nodes: Nodes) -> None:
