@@ -51,7 +51,8 @@ from sklearn.pipeline import make_pipeline, make_union
 from runtime.models import onnx_session
 from runtime.models.conversion.boosters import thresholds_of
 from runtime.models.conversion.equivalence import Different, beside
-from runtime.models.conversion.onnx_export import parts, proved
+from runtime.models.conversion.nodes import parts
+from runtime.models.conversion.onnx_export import proved
 from runtime.tabular.schema import Schema
 from runtime.training.job import classes_of
 
@@ -63,6 +64,7 @@ xg, lb = [import_module(n) if find_spec(n) else None for n in ("xgboost", "light
 FEW = {"n_estimators": 20, "n_jobs": 1}
 QUIET = {**FEW, "verbose": -1, "min_child_samples": 5}
 SEVERAL = {"random_state": SEED, "n_estimators": 20}
+SCALED = ("scaled RandomForest", "scaled HistGradientBoosting", "MinMax", "Robust")
 WORDS = [
     *("good", "bad", "fine", "poor", "très", "cheap,", "slow;", "nice-looking"),
     *("don't", "5", "stars", "É", "ß", "broken"),
@@ -694,9 +696,11 @@ def zoo() -> Iterator[tuple[str, str, Any, pd.DataFrame, Any]]:
     sorts = np.stack([people[1], people[0]["plan"].to_numpy(object)], axis=1)
     both = sugar[0].iloc[:, 2:], sugar[0].iloc[:, :2]
     single = wine[0].astype("float32"), wine[1]
+    behind = [name for name in trees() if name.split(", ")[0] in SCALED]
     kinds: list[tuple[str, Callable[[], dict[str, Any]], Any]] = [
         ("trees, 3 classes", trees, wine),
         ("trees, float32", lambda: dict(list(trees().items())[:13]), single),
+        ("scaled, float32", lambda: {n: trees()[n] for n in behind}, single),
         ("classifiers, 2 classes", classifiers, cancer),
         ("composed, 3 classes", composed, wine),
         ("thresholds", thresholds, cancer),

@@ -155,10 +155,12 @@ def test_a_zero_that_is_not_stored_is_what_the_package_takes_it_for(kind: str) -
     assert np.allclose(found, piped.predict_proba(rows), atol=1e-6)
 
 
-def test_a_scaler_before_a_booster_is_exact() -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_scaler_before_a_booster_is_exact(dtype: Any) -> None:
+    rows = X.astype(dtype)
     for model in xgboost.XGBClassifier(**FEW), lightgbm.LGBMClassifier(**QUIET):
-        piped = make_pipeline(StandardScaler(), model).fit(X, CANCER.target)
-        assert (converted(piped, X).predict(X) == piped.predict(X)).all()
+        piped = make_pipeline(StandardScaler(), model).fit(rows, CANCER.target)
+        assert (converted(piped, rows).predict(rows) == piped.predict(rows)).all()
 
 
 def own_objective(y: Any, score: Any) -> tuple[Any, Any]:

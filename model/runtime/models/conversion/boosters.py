@@ -12,11 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import TensorProto
-from scipy import sparse
-from sklearn.pipeline import Pipeline
 
 from runtime.models.conversion.equivalence import refuse
-from runtime.models.conversion.nodes import BINARY, SINGLE, Nodes
+from runtime.models.conversion.nodes import BINARY, SINGLE, SPARSE, Nodes, package_of
 from runtime.models.conversion.trees import (
     UNDER,
     Tree,
@@ -28,7 +26,6 @@ from runtime.models.conversion.trees import (
 )
 
 _ZERO = float(np.float32(1e-35))  # LightGBM's own, which is of float32
-SPARSE = "sparse"  # option of a booster whose rows have no zeros
 _LINKS = {
     **dict.fromkeys(["binary:logistic", "reg:logistic", "binary"], "logit"),
     **dict.fromkeys(["multiclassova", "cross_entropy"], "logit"),
@@ -51,11 +48,6 @@ class Booster(NamedTuple):
     first: Any = ()  # what the sums begin with
     n_rounds: int = 1  # by which sums are divided
     steepness: float = 1.0  # of the curve that makes shares of sums
-
-
-def package_of(part: Any) -> str:
-    """Name the package of an estimator's class."""
-    return type(part).__module__.partition(".")[0]
 
 
 def booster_of(part: Any) -> Booster | None:
@@ -183,7 +175,7 @@ def booster(nodes: Nodes) -> None:
 def _without_missing(nodes: Nodes) -> str:
     """Give X in float32, with NaN for what XGBoost takes as missing."""
     model, x = nodes.operator.raw_operator, nodes.x()
-    if nodes.container.get_options(model, {SPARSE: False})[SPARSE]:
+    if nodes.option(SPARSE):  # what is not stored is missing to XGBoost
         is_none = nodes.add("Equal", x, np.array(0.0))
         x = nodes.add("Where", is_none, np.array(np.nan), x)
     x = nodes.add("Cast", x, to=TensorProto.FLOAT, name=SINGLE)
@@ -191,20 +183,6 @@ def _without_missing(nodes: Nodes) -> str:
         return x
     is_missing = nodes.add("Equal", x, np.array(model.missing, "float32"))
     return nodes.add("Where", is_missing, np.array(np.nan, "float32"), x)
-
-
-def with_sparse_rows(model: Any, parts: Any, rows: Any) -> Any:
-    """Give the boosters of XGBoost that a pipeline gives sparse rows.
-
-    Their zeros are missing values to it, as they are not there.
-    """
-    for pipeline in parts(model):
-        is_pipeline = isinstance(pipeline, Pipeline) and len(pipeline) > 1
-        if not is_pipeline or not pipeline.__sklearn_is_fitted__():
-            continue
-        found = [p for p in parts(pipeline[-1]) if package_of(p) == "xgboost"]
-        if found and sparse.issparse(pipeline[:-1].transform(rows)):
-            yield from found
 
 
 def trees_in(part: Any) -> list[Tree]:

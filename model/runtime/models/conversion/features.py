@@ -17,7 +17,15 @@ from sklearn.feature_extraction.text import (
 )
 
 from runtime.models.conversion.equivalence import refuse
-from runtime.models.conversion.nodes import ML, OWN, WORDS, Nodes, spelt
+from runtime.models.conversion.nodes import (
+    FLOAT32,
+    ML,
+    OWN,
+    WORDS,
+    Nodes,
+    single,
+    spelt,
+)
 
 MOST_WORDS = 50_000
 
@@ -33,6 +41,8 @@ def imputer(nodes: Nodes) -> None:
         nodes.give(0, nodes.add("Concat", *found, axis=1))
         return
     x, known = nodes.x(), model.statistics_.astype("float64")
+    if nodes.option(FLOAT32):
+        known = known.astype("float32").astype("float64")
     is_missing = nodes.add("IsNaN", x)
     if model.missing_values == model.missing_values:  # not NaN
         is_missing = nodes.add("Equal", x, np.array(float(model.missing_values)))
@@ -45,6 +55,27 @@ def imputer(nodes: Nodes) -> None:
         marks = nodes.add("Cast", marks, to=TensorProto.DOUBLE)
         kept = nodes.add("Concat", kept, marks, axis=1)
     nodes.give(0, kept)
+
+
+def scaler(nodes: Nodes) -> None:
+    """Convert scalers, which round each step to float32 where they are given that."""
+    model, x, is_single = nodes.operator.raw_operator, nodes.x(), nodes.option(FLOAT32)
+    steps = [("Sub", "center_"), ("Div", "scale_")]
+    if getattr(model, "with_mean", False):  # without it there is a mean too
+        steps[0] = "Sub", "mean_"
+    if hasattr(model, "min_"):
+        steps = [("Mul", "scale_"), ("Add", "min_")]
+    for kind, name in steps:
+        if (value := getattr(model, name, None)) is None:
+            continue
+        if is_single and hasattr(model, "mean_"):  # StandardScaler rounds these too
+            value = value.astype("float32")
+        x = nodes.add(kind, x, value.astype("float64"))
+        x = single(nodes, x) if is_single else x
+    if getattr(model, "clip", False):
+        limits = getattr(model, "feature_range", (-1, 1))
+        x = nodes.add("Clip", x, *np.array(limits, "float64"))
+    nodes.give(0, x)
 
 
 def one_hot(nodes: Nodes) -> None:

@@ -1,6 +1,6 @@
 """The nodes that converters make, and what all classifiers have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,10 @@ from skl2onnx.common.data_types import (
     Int64TensorType,
     StringTensorType,
 )
+from sklearn.base import BaseEstimator
+from sklearn.calibration import _CalibratedClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
 
 from runtime.models.onnx_session import spell
 
@@ -27,6 +31,13 @@ SINGLE = "Single"  # name of the one operator that may give float32
 
 
 OPSET = {"": 21, ML: 3, OWN: 1}  # the largest that skl2onnx knows
+
+
+SPARSE, FLOAT32 = "sparse", "float32"  # options: what rows an estimator is given
+
+
+# What chooses columns: by which model does not matter any more.
+SELECTING = "sklearn.feature_selection"
 
 
 TREES = 5  # the opset of ML that has TreeEnsemble
@@ -89,6 +100,11 @@ class Nodes:
         ]
         return self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
+    def option(self, name: str) -> bool:
+        """Say whether the estimator has an option of the conversion."""
+        model = self.operator.raw_operator
+        return bool(self.container.get_options(model, {name: False})[name])
+
     def columns(self) -> list[tuple[str, bool]]:
         """Give each column of X, `(n_rows, 1)`, and whether it is text."""
         found = []
@@ -108,9 +124,9 @@ def spelt(values: Any) -> Any:
     return np.array([spell(value) for value in values], dtype=object)
 
 
-def single(nodes: Nodes) -> str:
-    """Give X as a forest sees it: rounded to float32."""
-    x = nodes.add("Cast", nodes.x(), to=TensorProto.FLOAT, name=SINGLE)
+def single(nodes: Nodes, x: str = "") -> str:
+    """Give X as a forest sees it, or other numbers: rounded to float32."""
+    x = nodes.add("Cast", x or nodes.x(), to=TensorProto.FLOAT, name=SINGLE)
     return nodes.add("Cast", x, to=TensorProto.DOUBLE)
 
 
@@ -157,8 +173,7 @@ def decided(
         place = nodes.add("Cast", over, to=TensorProto.INT64)
         labels(nodes, nodes.add("Squeeze", place, np.array([1])))
         both = nodes.add("Concat", nodes.add("Neg", scores), scores, axis=1)
-    options = nodes.container.get_options(model, {"raw_scores": False})
-    is_raw = options["raw_scores"] or not hasattr(model, "predict_proba")
+    is_raw = nodes.option("raw_scores") or not hasattr(model, "predict_proba")
     nodes.give(1, both if is_raw else shares)
 
 
@@ -180,6 +195,61 @@ def added(nodes: Nodes, parts: list[str]) -> str:
     for part in parts[1:]:
         total = nodes.add("Add", total, part)
     return total
+
+
+def package_of(part: Any) -> str:
+    """Name the package of an estimator's class."""
+    return type(part).__module__.partition(".")[0]
+
+
+def parts(model: Any) -> Iterator[Any]:
+    """Go through a model and all estimators that it is made of."""
+    return (part for part, _ in given(model, None))
+
+
+def given(model: Any, rows: Any) -> Iterator[tuple[Any, Any]]:
+    """Go through a model and its parts, with the rows that each is given of some rows.
+
+    They are None where they are not known, and not rows of X.
+    """
+    seen, waiting = set(), [(model, rows)]
+    while waiting:
+        part, x = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, BaseEstimator | _CalibratedClassifier):
+            yield part, x
+            if not type(part).__module__.startswith(SELECTING):
+                is_chain = hasattr(part, "order_")
+                for name, value in vars(part).items():
+                    is_own = is_chain or name == "final_estimator_"
+                    waiting.append((value, None if is_own else x))
+                waiting += _inner(part, x)  # the last are taken first
+        else:
+            waiting += [(each, x) for each in _members(part)]
+
+
+def _members(part: Any) -> Iterable[Any]:
+    """Give what is in a list, or another container."""
+    if isinstance(part, np.ndarray) and part.dtype == object:
+        return part.ravel().tolist()
+    if isinstance(part, dict):
+        return part.values()
+    return part if isinstance(part, list | tuple) else ()
+
+
+def _inner(part: Any, x: Any) -> Iterator[tuple[Any, Any]]:
+    """Give the steps of a fitted pipeline, or of columns, with their own rows."""
+    if x is None or not getattr(part, "__sklearn_is_fitted__", bool)():
+        return
+    if isinstance(part, ColumnTransformer):
+        for name, step, _ in part.transformers_:
+            yield step, x.iloc[:, part._transformer_to_input_indices[name]]  # noqa: SLF001
+    elif isinstance(part, Pipeline):
+        for step in steps_of(part):
+            yield step, x
+            x = step.transform(x) if hasattr(step, "transform") else x
 
 
 def steps_of(estimator: Any) -> list[Any]:

@@ -11,19 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.calibration import _CalibratedClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer
 
 from runtime.models import artifact, onnx_session
 from runtime.models.conversion import boosters, graph, nodes, registry
 from runtime.models.conversion.equivalence import TOLERANCE, Comparison, Different
+from runtime.models.conversion.nodes import SELECTING, given, parts
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
 
@@ -32,8 +31,6 @@ _TIMES = 5  # that the answer to a row is measured
 LARGEST = 2**53  # larger integers are rounded in float64
 # What jumps where a number is rounded: no check finds all rows that are near.
 _JUMPING = ("sklearn.cluster", "sklearn.naive_bayes")
-# What chooses columns: by which model does not matter any more.
-_SELECTING = "sklearn.feature_selection"
 # What gives the numbers that it was given itself, or those of a category.
 _PASSING = {
     *("Pipeline", "ColumnTransformer", "FeatureUnion", "SimpleImputer"),
@@ -112,26 +109,6 @@ def proved(
     return content, comparison.run()
 
 
-def parts(model: Any) -> Iterator[Any]:
-    """Go through a model and all estimators that it is made of."""
-    seen, waiting = set(), [model]
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, np.ndarray) and part.dtype == object:
-            waiting += part.ravel().tolist()
-        elif isinstance(part, dict):
-            waiting += part.values()
-        elif isinstance(part, list | tuple):
-            waiting += part
-        elif isinstance(part, BaseEstimator | _CalibratedClassifier):
-            yield part
-            if not type(part).__module__.startswith(_SELECTING):
-                waiting += vars(part).values()
-
-
 def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
     """Refuse what takes too long, and what rounding changes now and then.
 
@@ -167,9 +144,10 @@ def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
     `single` are the columns of float32. Raises: Different.
     """
     computing = [_name(part) for part in parts(before) if not _passes(part)]
+    rounded = [name for name in computing if name not in registry.IN_FLOAT32]
     has_trees = any(map(boosters.n_nodes, parts(after)))
-    if single and computing and has_trees:
-        message = f"{computing[0]} before trees rounds to float32: {_advice(single)}"
+    if single and rounded and has_trees:
+        message = f"{rounded[0]} before trees rounds to float32: {_advice(single)}"
         raise Different(message)
     inexact = [name for name in computing if name not in _EXACT]
     strict = [_name(part) for part in parts(after) if _is_strict(part)]
@@ -189,7 +167,7 @@ def _passes(part: BaseEstimator) -> bool:
     """Say whether an estimator gives the numbers that it is given."""
     if isinstance(part, FunctionTransformer):
         return part.func is None
-    is_choice = type(part).__module__.startswith(_SELECTING)
+    is_choice = type(part).__module__.startswith(SELECTING)
     return is_choice or _name(part) in _PASSING
 
 
@@ -245,8 +223,9 @@ def converted(model: Any, columns: tuple[Column, ...], rows: pd.DataFrame) -> by
     if not any(column.is_text for column in columns):
         inputs = [(onnx_session.MATRIX, DoubleTensorType([None, len(columns)]))]
     options = {id(model): {"zipmap": False}} if is_classifier(model) else {}
-    for part in boosters.with_sparse_rows(model, parts, rows):
-        options[id(part)] = {boosters.SPARSE: True}
+    for part, x in given(model, rows):
+        if known := registry.options_of(part, x):
+            options[id(part)] = known
     opset = nodes.OPSET
     with columns_by_number(model):
         found = to_onnx(

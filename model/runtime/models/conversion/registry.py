@@ -6,6 +6,7 @@ Classes are known by name: each is of a package that the model has loaded by the
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from scipy import sparse
 from skl2onnx import _parse, update_registered_converter
 from skl2onnx.common.data_types import (
     DoubleTensorType,
@@ -16,9 +17,20 @@ from sklearn.base import ClassifierMixin
 
 from runtime.models.conversion import boosters, classifiers, features, several, trees
 from runtime.models.conversion.equivalence import refuse
-from runtime.models.conversion.nodes import Nodes, label_type
+from runtime.models.conversion.nodes import (
+    FLOAT32,
+    SPARSE,
+    Nodes,
+    label_type,
+    package_of,
+)
 from runtime.models.engine import answers_several
 
+# What computes in float32 where it is given that.
+IN_FLOAT32 = {
+    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"),
+    "SimpleImputer",
+}
 PACKAGES = {"sklearn", "xgboost", "lightgbm"}
 
 
@@ -67,7 +79,7 @@ def width_of(model: Any) -> int:
 _TRIED = {
     *("Pipeline", "ColumnTransformer", "FeatureUnion", "LabelEncoder"),
     *("LabelBinarizer", "DummyClassifier", "DummyRegressor", "IsotonicRegression"),
-    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PCA"),
+    "PCA",
     *("Normalizer", "QuantileTransformer", "TruncatedSVD", "LinearRegression"),
     *("LogisticRegression", "LogisticRegressionCV", "SGDClassifier"),
     *("Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
@@ -114,6 +126,8 @@ _CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[str
     (classifiers.threshold, gives_classes, ["FixedThresholdClassifier"]),
     (classifiers.target, gives_numbers, ["TransformedTargetRegressor"]),
     (features.imputer, gives_the_same, ["SimpleImputer"]),
+    (features.scaler, gives_numbers, ["StandardScaler", "MinMaxScaler"]),
+    (features.scaler, gives_numbers, ["MaxAbsScaler", "RobustScaler"]),
     (features.one_hot, gives_numbers, ["OneHotEncoder"]),
     (features.number_encoder, gives_numbers, ["OrdinalEncoder", "TargetEncoder"]),
     (features.k_bins, gives_numbers, ["KBinsDiscretizer"]),
@@ -140,13 +154,26 @@ def register(parts: Iterable[Any]) -> None:
         converter, shape = _BY_NAME[kind.__name__]
         options: dict[str, Any] = {}
         if converter is boosters.booster:
-            options[boosters.SPARSE] = [False, True]
+            options[SPARSE] = [False, True]
+        if kind.__name__ in IN_FLOAT32:
+            options[FLOAT32] = [False, True]
         if shape is gives_outliers:
             options["score_samples"] = [False]
         elif issubclass(kind, ClassifierMixin):
             options |= {"zipmap": [False, True], "raw_scores": [False, True]}
         alias, call = f"Own{kind.__name__}", _called(converter)
         update_registered_converter(kind, alias, shape, call, options=options or None)
+
+
+def options_of(part: Any, x: Any) -> dict[str, Any]:
+    """Say how an estimator's conversion depends on the rows that it is given."""
+    if x is None or package_of(part) not in PACKAGES:
+        return {}
+    if package_of(part) == "xgboost":
+        return {SPARSE: True} if sparse.issparse(x) else {}
+    dtypes = set(x.dtypes) if hasattr(x, "dtypes") else {x.dtype}
+    is_single = {str(dtype).lower() for dtype in dtypes} == {"float32"}
+    return {FLOAT32: True} if is_single and type(part).__name__ in IN_FLOAT32 else {}
 
 
 def _guessed(_: Any) -> DoubleTensorType:
@@ -156,7 +183,7 @@ def _guessed(_: Any) -> DoubleTensorType:
 
 def is_tried(part: Any) -> bool:
     """Say whether the conversion of a class has stood benchmarks/zoo.py."""
-    name, package = type(part).__name__, boosters.package_of(part)
+    name, package = type(part).__name__, package_of(part)
     if package == "sklearn" and (name[0] == "_" or name in _TRIED):
         return True
     return package in PACKAGES and name in _BY_NAME
