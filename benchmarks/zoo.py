@@ -17,6 +17,8 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,22 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.pipeline import make_pipeline, make_union
 
 from runtime.models import onnx_session
-from runtime.models.conversion.equivalence import Different
-from runtime.models.conversion.onnx_export import parts, proved
-from runtime.models.conversion.trees import predictor_of, tree_of
+from runtime.models.conversion.boosters import thresholds_of
+from runtime.models.conversion.equivalence import Different, beside
+from runtime.models.conversion.nodes import parts
+from runtime.models.conversion.onnx_export import proved
 from runtime.tabular.schema import Schema
+from runtime.training.job import classes_of
 
 SEED = 0
+# One of these has no wheel for macOS.
+xg: Any
+lb: Any
+xg, lb = [import_module(n) if find_spec(n) else None for n in ("xgboost", "lightgbm")]
+FEW = {"n_estimators": 20, "n_jobs": 1}
+QUIET = {**FEW, "verbose": -1, "min_child_samples": 5}
 SEVERAL = {"random_state": SEED, "n_estimators": 20}
+SCALED = ("scaled RandomForest", "scaled HistGradientBoosting", "MinMax", "Robust")
 WORDS = [
     *("good", "bad", "fine", "poor", "très", "cheap,", "slow;", "nice-looking"),
     *("don't", "5", "stars", "É", "ß", "broken"),
@@ -513,6 +524,79 @@ def others() -> dict[str, Any]:
     }
 
 
+def boosters() -> dict[str, Any]:
+    """Give classifiers of XGBoost and LightGBM."""
+    return {
+        "XGB": xg.XGBClassifier(**FEW),
+        "XGB, deep, pruned": xg.XGBClassifier(max_depth=12, gamma=1, **FEW),
+        "XGB, regularised": xg.XGBClassifier(
+            base_score=0.3, reg_alpha=1, subsample=0.7, tree_method="exact", **FEW
+        ),
+        "XGB, random forest": xg.XGBRFClassifier(**FEW),
+        "scaled XGB": scaled(xg.XGBClassifier(**FEW)),
+        "LGBM": lb.LGBMClassifier(**QUIET),
+        "LGBM, balanced": lb.LGBMClassifier(class_weight="balanced", **QUIET),
+        "LGBM, dart": lb.LGBMClassifier(boosting_type="dart", **QUIET),
+        "LGBM, random forest": lb.LGBMClassifier(
+            boosting_type="rf", subsample=0.5, subsample_freq=1, **QUIET
+        ),
+        "LGBM, extra trees": lb.LGBMClassifier(extra_trees=True, **QUIET),
+        "scaled LGBM": scaled(lb.LGBMClassifier(**QUIET)),
+        "calibrated XGB": ca.CalibratedClassifierCV(xg.XGBClassifier(**FEW), cv=3),
+        "Voting of both": en.VotingClassifier(
+            [("x", xg.XGBClassifier(**FEW)), ("l", lb.LGBMClassifier(**QUIET))],
+            voting="soft",
+        ),
+        "Stacking of both": en.StackingClassifier(
+            [("x", xg.XGBClassifier(**FEW)), ("l", lb.LGBMClassifier(**QUIET))], cv=3
+        ),
+    }
+
+
+def mixed_boosters() -> dict[str, Any]:
+    """Give pipelines of both for `table`, whose numbers may be missing."""
+    numbers = ["age", "pay (NOK)", "visits"]
+    texts = ["city", "plan"]
+    one_hot = pp.OneHotEncoder(handle_unknown="ignore")
+    sparse = co.make_column_transformer((one_hot, texts), ("passthrough", numbers))
+    sparse.sparse_threshold = 1.0
+    ordinal = pp.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    dense = co.make_column_transformer((ordinal, texts), ("passthrough", numbers))
+    return {
+        "sparse, XGB": make_pipeline(sparse, xg.XGBClassifier(**FEW)),
+        "sparse, LGBM": make_pipeline(sparse, lb.LGBMClassifier(**QUIET)),
+        "ordinal, XGB": make_pipeline(dense, xg.XGBClassifier(**FEW)),
+        "ordinal, LGBM": make_pipeline(dense, lb.LGBMClassifier(**QUIET)),
+        "imputer, scaled, XGB": make_pipeline(
+            columns(im.SimpleImputer(), pp.StandardScaler()), xg.XGBClassifier(**FEW)
+        ),
+        "ordinal, XGB, tuned threshold": ms.TunedThresholdClassifierCV(
+            make_pipeline(dense, xg.XGBClassifier(**FEW)), cv=3
+        ),
+    }
+
+
+def boosted_numbers() -> dict[str, Any]:
+    """Give regressors of both."""
+    xgb, lgbm = xg.XGBRegressor, lb.LGBMRegressor
+    return {
+        "XGB": xgb(**FEW),
+        "XGB, absolute": xgb(objective="reg:absoluteerror", **FEW),
+        "XGB, poisson": xgb(objective="count:poisson", **FEW),
+        "XGB, gamma": xgb(objective="reg:gamma", missing=0.0, **FEW),
+        "scaled XGB": scaled(xgb(**FEW)),
+        "XGB, dart": xgb(booster="dart", **FEW),
+        "LGBM": lgbm(**QUIET),
+        "LGBM, poisson": lgbm(objective="poisson", **QUIET),
+        "LGBM, quantile": lgbm(objective="quantile", alpha=0.9, **QUIET),
+        "LGBM, l1": lgbm(objective="l1", **QUIET),
+        "LGBM, zeros missing": lgbm(zero_as_missing=True, **QUIET),
+        "log of the target, LGBM": co.TransformedTargetRegressor(
+            lgbm(**QUIET), func=np.log1p, inverse_func=np.expm1
+        ),
+    }
+
+
 def several() -> dict[str, Any]:
     """Give what answers several numbers a row."""
     multi = __import__("sklearn.multioutput", fromlist=["x"])
@@ -525,6 +609,68 @@ def several() -> dict[str, Any]:
         ),
         "MultiOutput, HistGradientBoosting": multi.MultiOutputRegressor(
             en.HistGradientBoostingRegressor(max_iter=10)
+        ),
+        "chain, forest": multi.RegressorChain(
+            en.RandomForestRegressor(**SEVERAL), order=[1, 0]
+        ),
+        "scaled MLP": scaled(
+            nn.MLPRegressor(hidden_layer_sizes=(8,), max_iter=60, random_state=SEED)
+        ),
+        "KNeighbors": ne.KNeighborsRegressor(),
+    }
+
+
+def labels() -> dict[str, Any]:
+    """Give what answers several labels a row, or has an estimator for each class."""
+    multi = __import__("sklearn.multioutput", fromlist=["x"])
+    rest = __import__("sklearn.multiclass", fromlist=["x"]).OneVsRestClassifier
+    linear, forest = lm.LogisticRegression(), en.RandomForestClassifier(**SEVERAL)
+    return {
+        "RandomForest": forest,
+        "DecisionTree": tr.DecisionTreeClassifier(random_state=SEED),
+        "scaled MLP": scaled(nn.MLPClassifier((8,), max_iter=60, random_state=SEED)),
+        "scaled Ridge": scaled(lm.RidgeClassifier()),
+        "scaled MultiOutput, LogisticRegression": scaled(
+            multi.MultiOutputClassifier(linear)
+        ),
+        "MultiOutput, HistGradientBoosting": multi.MultiOutputClassifier(
+            en.HistGradientBoostingClassifier(max_iter=10)
+        ),
+        "MultiOutput, scaled LinearSVC": multi.MultiOutputClassifier(
+            scaled(sv.LinearSVC())
+        ),
+        "scaled chain, LogisticRegression": scaled(
+            multi.ClassifierChain(linear, order="random", random_state=SEED)
+        ),
+        "chain, forest": multi.ClassifierChain(forest),
+        "scaled OneVsRest, LogisticRegression": scaled(rest(linear)),
+        "OneVsRest, scaled LinearSVC": rest(scaled(sv.LinearSVC())),
+        "OneVsRest, GradientBoosting": rest(en.GradientBoostingClassifier(**SEVERAL)),
+        "OneVsRest, RandomForest": rest(forest),
+        "KNeighbors": ne.KNeighborsClassifier(),
+    }
+
+
+def one_of_three() -> dict[str, Any]:
+    """Give what has an estimator for each class."""
+    return {name: labels()[name] for name in labels() if "OneVsRest" in name}
+
+
+def tags(y: Any) -> Any:
+    """Make three labels of a class, some of which more rows have."""
+    chance = np.random.default_rng(SEED)
+    is_other = chance.random((len(y), 3)) < 0.2
+    return (is_other | (np.arange(3) == np.array(y)[:, None])).astype(int)
+
+
+def texts_and_numbers() -> dict[str, Any]:
+    """Give what answers a label of text and another one of three a row."""
+    multi = __import__("sklearn.multioutput", fromlist=["x"])
+    return {
+        "forest": make_pipeline(columns(), en.RandomForestClassifier(**SEVERAL)),
+        "MultiOutput": make_pipeline(
+            columns(im.SimpleImputer(), pp.StandardScaler()),
+            multi.MultiOutputClassifier(lm.LogisticRegression()),
         ),
     }
 
@@ -545,41 +691,38 @@ def zoo() -> Iterator[tuple[str, str, Any, pd.DataFrame, Any]]:
     wine = load_wine(return_X_y=True, as_frame=True)
     cancer = load_breast_cancer(return_X_y=True, as_frame=True)
     sugar = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    people = table()
+    bought = people[0], (people[1] == "yes").astype(int)  # as XGBoost has classes
+    sorts = np.stack([people[1], people[0]["plan"].to_numpy(object)], axis=1)
     both = sugar[0].iloc[:, 2:], sugar[0].iloc[:, :2]
     single = wine[0].astype("float32"), wine[1]
+    behind = [name for name in trees() if name.split(", ")[0] in SCALED]
     kinds: list[tuple[str, Callable[[], dict[str, Any]], Any]] = [
         ("trees, 3 classes", trees, wine),
         ("trees, float32", lambda: dict(list(trees().items())[:13]), single),
+        ("scaled, float32", lambda: {n: trees()[n] for n in behind}, single),
         ("classifiers, 2 classes", classifiers, cancer),
         ("composed, 3 classes", composed, wine),
         ("thresholds", thresholds, cancer),
-        ("numbers and text", mixed, table()),
+        ("numbers and text", mixed, people),
         ("regressors", regressors, sugar),
         ("text", texts, sentences()),
         ("outliers and clusters", others, wine),
         ("several numbers", several, both),
+        ("several labels", labels, (wine[0], tags(wine[1]))),
+        ("several texts", texts_and_numbers, (people[0], sorts)),
+        ("one of three", one_of_three, wine),
     ]
+    if xg and lb:
+        kinds += [
+            ("boosters, 2 classes", boosters, cancer),
+            ("boosters, 3 classes, float32", boosters, single),
+            ("boosters, numbers and text", mixed_boosters, bought),
+            ("boosters, numbers", boosted_numbers, sugar),
+        ]
     for kind, models, (X, y) in kinds:
         for name, model in models().items():
             yield kind, name, model, X, y
-
-
-def thresholds_of(model: Any, X: pd.DataFrame) -> dict[Any, Any]:
-    """Give the numbers that trees compare each column with, where they see all of X."""
-    found: dict[Any, list[float]] = {name: [] for name in X}
-    for part in parts(model):
-        if getattr(part, "n_features_in_", 0) != X.shape[1]:
-            continue
-        rounds = getattr(part, "_predictors", [])
-        known = [predictor_of(one)[0] for some in rounds for one in some]
-        for tree in [tree_of(part)] if hasattr(part, "tree_") else known:
-            # Infinite ones part missing values from all others.
-            inner = ~np.asarray(tree.is_leaf) & np.isfinite(tree.threshold)
-            for place, value in zip(
-                tree.feature[inner], tree.threshold[inner], strict=True
-            ):
-                found[X.columns[place]].append(value)
-    return {name: np.array(values) for name, values in found.items() if values}
 
 
 def fresh(
@@ -597,9 +740,9 @@ def fresh(
             spread = chance.choice([1e-3, 1, 1e3, 1e9], n_rows) * np.ptp(known)
             odd = known.mean() + chance.normal(size=n_rows) * spread
             values = values.where(at > 0.1, odd).astype("float64")
-            if name in thresholds:  # a half of these moves to a neighbour below
+            if name in thresholds:
                 at_border = chance.random(n_rows) < 0.2
-                borders = chance.choice(thresholds[name], n_rows)
+                borders = chance.choice(beside(thresholds[name]), n_rows)
                 values = values.mask(at_border, borders)
             steps = chance.choice([-np.inf, np.inf], n_rows)
             near = np.nextafter(values.to_numpy(), steps)
@@ -640,8 +783,10 @@ def wrong(model: Any, fast: Any, rows: pd.DataFrame) -> tuple[int, float]:
     if hasattr(model, "classes_"):
         apart = 0.0
         if hasattr(model, "predict_proba"):
-            shares = model.predict_proba(rows)
-            apart = float(np.abs(fast.predict_proba(rows) - shares).max())
+            shares, found_shares = model.predict_proba(rows), fast.predict_proba(rows)
+            if isinstance(shares, list):  # of several labels
+                shares, found_shares = np.hstack(shares), np.hstack(found_shares)
+            apart = float(np.abs(found_shares - shares).max())
         return int((expected != found).sum()), apart
     if expected.dtype.kind in "iu":
         return int((expected != found).sum()), 0.0
@@ -682,7 +827,7 @@ def tell(model: Any, X: pd.DataFrame, y: Any, n_rows: int) -> tuple[str, int | N
         columns = co.make_column_transformer((model.steps[0][1], "text"))
         model.steps[0] = ("columns", columns)
     model.fit(X, y)
-    classes = list(model.classes_) if hasattr(model, "classes_") else None
+    classes = classes_of(model)
     description = {"columns": Schema.learn(X).to_json(), "classes": classes}
     slow = microseconds(lambda: model.predict(X[:1]), 0.2)
     try:
@@ -692,7 +837,7 @@ def tell(model: Any, X: pd.DataFrame, y: Any, n_rows: int) -> tuple[str, int | N
     fast = onnx_session.load(content, description)
     one = {name: X[name].to_numpy()[:1] for name in X}  # as a request has columns
     speed = microseconds(lambda: fast.predict(one), 0.1)
-    rows = fresh(X, n_rows, set(required), thresholds_of(model, X))
+    rows = fresh(X, n_rows, set(required), thresholds_of(parts(model), X))
     other, apart = wrong(model, fast, rows)
     mark = "" if not other else f"  {other} WRONG LABELS"
     return f"{slow:6.0f} µs {speed:5.0f} µs  {apart:.0e}{mark}", other

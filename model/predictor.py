@@ -18,7 +18,7 @@ class Predictor:
 
     def predict(self, rows: Rows):  # numpy arrays by name; a pd.DataFrame costs 0.3 ms a call
         """Give one answer per row, of one or more outputs."""
-        if not hasattr(self.model, "predict_proba"):
+        if not hasattr(self.model, "predict_and_proba"):
             name = "predicted_label" if hasattr(self.model, "classes_") else "score"
             return {name: self.model.predict(rows)}
         labels, shares = self.model.predict_and_proba(rows)

@@ -108,6 +108,10 @@ def test_other_labels_than_those_of_the_estimator_are_counted(tmp_path: Path) ->
         (["yes", "unsure", "no"], ["yes", "yes", "no"], ["no", "yes"], 1),
         ([1.0, 2.0, 3.5], [1.0, 2.0, 3.0], None, 1),
         ([100, 200, 300], [1.0, 2.0, 3.0], None, 3),
+        ([[1, 0], [0, 1], [1, 1]], [[1, 0], [0, 0], [1, 1]], [[0, 1], [0, 1]], 1),
+        ([[1, 0], [0, 1], [1, 1]], [[1, 0], [0, 0], [0, 0]], [0, 1], 2),
+        ([["a", "x"]] * 3, [["a", "x"], ["a", "y"], ["b", "y"]], None, 2),
+        ([[1.0, 2.0]] * 3, [[1.0, 2.0], [1.0, 2.5], [1.0, 2.0]], None, 1),
         (["a", "b", "c"], ["a", "c", "c"], None, 1),
     ],
     ids=[
@@ -117,6 +121,10 @@ def test_other_labels_than_those_of_the_estimator_are_counted(tmp_path: Path) ->
         "a label of the owner's own",
         "numbers",
         "another unit",
+        "several labels",
+        "labels that are there or not",
+        "several texts",
+        "several numbers",
         "no classes_",
     ],
 )
@@ -139,6 +147,8 @@ def test_labels_are_held_against_labels_and_numbers_against_numbers(
         (["low", "high", "low"], [1.0, 2.0, 3.0], None),
         ([None] * 3, ["no"] * 3, ["no", "yes"]),
         ([{"label": "no"}] * 3, ["yes"] * 3, ["no", "yes"]),
+        ([[0.9, 0.1], [0.2, 0.7], [1, 1]], [[1, 0], [0, 0], [0, 0]], [[0, 1]] * 2),
+        ([1.0, 2.0, 3.0], [[1.0], [2.0], [3.0]], None),
     ],
     ids=[
         "labels",
@@ -150,6 +160,8 @@ def test_labels_are_held_against_labels_and_numbers_against_numbers(
         "words for numbers",
         "nothing",
         "objects",
+        "shares of several labels",
+        "one number in the place of a list",
     ],
 )
 def test_equal_answers_and_those_of_another_kind_are_not_spoken_of(

@@ -24,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder
 from harness import ROOT, convert, environment
 from runtime.errors import BadInput
 from runtime.models import artifact, engine, onnx_session
-from runtime.models.engine import Framed
+from runtime.models.engine import Framed, framed
 from runtime.models.onnx_session import OnnxClassifier
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
@@ -169,7 +169,7 @@ def test_the_label_is_that_of_predict_whatever_the_shares_are(classifier: Any) -
     X = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
     y = np.array(["no", "yes"])[(np.arange(40) % 3 == 0).astype(int)]
     model = make_pipeline(SimpleImputer(), classifier).fit(X, y)
-    labels, shares = Framed(model).predict_and_proba(X)
+    labels, shares = framed(model).predict_and_proba(X)
     assert labels.tolist() == model.predict(X).tolist()
     assert np.array_equal(shares, model.predict_proba(X))
 

@@ -38,8 +38,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
+    PolynomialFeatures,
+    RobustScaler,
     StandardScaler,
     TargetEncoder,
 )
@@ -209,11 +213,50 @@ def test_a_scaler_before_trees_is_exact_where_scikit_learn_has_float64() -> None
 
 
 @pytest.mark.parametrize(
+    "scaler",
+    [
+        StandardScaler(),
+        StandardScaler(with_mean=False),
+        MinMaxScaler(),
+        MinMaxScaler(clip=True),
+        MaxAbsScaler(),
+        RobustScaler(),
+        make_pipeline(SimpleImputer(), StandardScaler()),
+        make_column_transformer((RobustScaler(), slice(3, 6))),
+    ],
+)
+def test_a_scaler_of_float32_rounds_as_scikit_learn_does(scaler: Any) -> None:
+    """Each number around where a value falls on a threshold is on the same side."""
+    rows = X.iloc[:, :6].mask(np.random.default_rng(0).random((len(X), 6)) < 0.05)
+    model = make_pipeline(scaler, DecisionTreeRegressor(random_state=0))
+    model.fit(rows, CANCER.data["worst area"])
+    values = scaler.transform(rows)
+    assert values.dtype == np.float32
+    fast = converted(model, rows)
+    near = pd.concat([rows] * 9, ignore_index=True)
+    tree = model[-1].tree_
+    for place, name in enumerate(rows.columns[-values.shape[1] :]):
+        known = tree.threshold[tree.feature == place]
+        if not len(known):
+            continue
+        # A line through two values of the column gives the way back.
+        two = [np.nanargmin(rows[name]), np.nanargmax(rows[name])]
+        ends = values[two, place].astype("float64"), rows[name].to_numpy()[two]
+        x = np.interp(known, *ends).astype("float32")
+        x = np.resize(x, len(near))
+        for _ in range(2):
+            x = np.where(np.arange(len(x)) % 3, x, np.nextafter(x, np.float32(9e9)))
+            x = np.where(np.arange(len(x)) % 5, x, np.nextafter(x, np.float32(-9e9)))
+        near[name] = x
+    assert (fast.predict(near) == model.predict(near)).all()
+
+
+@pytest.mark.parametrize(
     ("model", "why"),
     [
         (
-            make_pipeline(StandardScaler(), DecisionTreeRegressor()),
-            "StandardScaler before trees rounds to float32: let column 'mean rad",
+            make_pipeline(PolynomialFeatures(2), DecisionTreeRegressor()),
+            "PolynomialFeatures before trees rounds to float32: let column 'mean rad",
         ),
         (
             make_pipeline(SimpleImputer(), KNeighborsClassifier()),
@@ -224,7 +267,7 @@ def test_a_scaler_before_trees_is_exact_where_scikit_learn_has_float64() -> None
             "HistGradientBoostingClassifier sees the last bit of PCA",
         ),
     ],
-    ids=["a scaler of float32", "neighbours", "the last bit"],
+    ids=["polynomials of float32", "neighbours", "the last bit"],
 )
 def test_what_jumps_where_a_number_is_rounded_is_refused(model: Any, why: str) -> None:
     """Rows that are near a border are too rare to be found by comparing."""

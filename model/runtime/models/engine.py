@@ -56,7 +56,7 @@ def load(model_dir: Path, *, fast: bool = False, trusted: Sequence[str] = ()) ->
         except Exception as exc:  # noqa: BLE001 -- ONNX Runtime's, of many kinds
             why_not = f"{artifact.ONNX} cannot be loaded: {exc}"
     log.info("scikit-learn answers, not ONNX: %s", why_not)
-    return Framed(without_joblib(artifact.load(model_dir, types)))
+    return framed(without_joblib(artifact.load(model_dir, types)))
 
 
 def hindrance(
@@ -77,12 +77,40 @@ def hindrance(
     return ""
 
 
+def framed(estimator: Any) -> "Framed":
+    """Let the methods of an estimator take `Rows` in the place of a DataFrame."""
+    has_one = not answers_several(estimator) and hasattr(estimator, "predict_proba")
+    return FramedClassifier(estimator) if has_one else Framed(estimator)
+
+
+def answers_several(estimator: Any) -> bool:
+    """Say whether a classifier answers several labels a row."""
+    final = getattr(estimator, "steps", [("", estimator)])[-1][1]
+    binarizer = getattr(final, "label_binarizer_", None)
+    binarizer = getattr(final, "_label_binarizer", binarizer)
+    is_multilabel = getattr(binarizer, "y_type_", "").startswith("multilabel")
+    return is_multilabel or isinstance(getattr(final, "classes_", None), list)
+
+
 class Framed:
     """A fitted estimator whose methods take `Rows` in the place of a DataFrame."""
 
     def __init__(self, estimator: Any) -> None:
         """Stand before an estimator: all that it has is here."""
         self._estimator = estimator
+
+    def __getattr__(self, name: str) -> Any:
+        """Give what the estimator has."""
+        found = getattr(self._estimator, name)
+        return _framed(found) if callable(found) else found
+
+
+class FramedClassifier(Framed):
+    """A classifier of one label a row, with probabilities."""
+
+    def __init__(self, estimator: Any) -> None:
+        """Stand before an estimator: all that it has is here."""
+        super().__init__(estimator)
         self._decides_by_share = _decides_by_share(estimator)
 
     def predict_and_proba(self, rows: Any) -> tuple[Any, Any]:
@@ -96,11 +124,6 @@ class Framed:
         if self._decides_by_share:
             return self._estimator.classes_.take(shares.argmax(axis=1)), shares
         return self._estimator.predict(rows), shares
-
-    def __getattr__(self, name: str) -> Any:
-        """Give what the estimator has."""
-        found = getattr(self._estimator, name)
-        return _framed(found) if callable(found) else found
 
 
 def _decides_by_share(estimator: Any) -> bool:

@@ -31,13 +31,16 @@ def load(model: Path | bytes, description: dict[str, Any]) -> "Onnx":
     options = onnxruntime.SessionOptions()
     # With one thread it may precede a fork (X-09).
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # no word of a constant that is not used
     providers = ["CPUExecutionProvider"]
     session = onnxruntime.InferenceSession(model, options, providers=providers)
     columns = [Column.from_json(column) for column in description["columns"]]
     classes = description["classes"]
     if classes is None:
         return Onnx(session, columns)
-    kind = OnnxLabels if len(session.get_outputs()) == 1 else OnnxClassifier
+    labels, *shares = session.get_outputs()
+    several = OnnxSeveral if len(labels.shape) > 1 else OnnxClassifier
+    kind = several if shares else OnnxLabels
     return kind(session, columns, classes)
 
 
@@ -156,16 +159,36 @@ class Onnx:
 
 
 class OnnxLabels(Onnx):
-    """A classifier without probabilities, with its `classes_`."""
+    """A classifier without probabilities, with its `classes_`, a list if of several."""
 
     def __init__(self, session: Any, columns: list[Column], classes: list[Any]) -> None:
         """Take an ONNX Runtime session."""
         super().__init__(session, columns)
-        self.classes_ = np.array(classes)
+        is_nested = isinstance(classes[0], list)
+        known = [np.array(each) for each in (classes if is_nested else [classes])]
+        self.classes_: Any = known if is_nested else known[0]
+        self._kind = np.result_type(*known)
+        if session.get_outputs()[0].type == "tensor(double)":  # of a chain
+            self._kind = np.dtype("float64")
 
     def predict(self, rows: Mapping[Any, Any]) -> Any:
-        """Give a label for each row, `(n_rows,)`. Raises: BadInput."""
-        return self._run(rows, 0)[0].astype(self.classes_.dtype)
+        """Give labels, `(n_rows,)` or `(n_rows, n_labels)`. Raises: BadInput."""
+        return self._run(rows, 0)[0].astype(self._kind)
+
+
+class OnnxSeveral(OnnxLabels):
+    """A classifier of several labels a row, with probabilities."""
+
+    def predict_proba(self, rows: Mapping[Any, Any]) -> Any:
+        """Give shares as scikit-learn does: of classes by label, or of labels.
+
+        A list of `(n_rows, n_classes)`, or `(n_rows, n_labels)`. Raises: BadInput.
+        """
+        (shares,) = self._run(rows, 1)
+        widths = [np.size(classes) for classes in self.classes_]
+        if shares.shape[1] == len(widths):
+            return shares
+        return np.split(shares, np.cumsum(widths)[:-1], axis=1)
 
 
 class OnnxClassifier(OnnxLabels):
@@ -178,7 +201,7 @@ class OnnxClassifier(OnnxLabels):
     def predict_and_proba(self, rows: Mapping[Any, Any]) -> tuple[Any, Any]:
         """Give both, in the time of one. Raises: BadInput."""
         labels, shares = self._run(rows, 0, 1)
-        return labels.astype(self.classes_.dtype), shares
+        return labels.astype(self._kind), shares
 
 
 def input_of(place: int) -> str:

@@ -227,6 +227,8 @@ def _apart(
     Answers of another kind have none: labels are answered with classes that there are,
     and of their type, or with text, where at least one text is a class.
     """
+    if isinstance(next(iter(expected), None), list):
+        return _apart_by_column(answers, expected, classes)
     if classes is None and _are_numbers(expected) and _are_numbers(answers):
         near = TOLERANCE * float(np.ptp(np.nan_to_num(expected)))
         same = np.isclose(answers, expected, rtol=TOLERANCE, atol=near, equal_nan=True)
@@ -241,6 +243,19 @@ def _apart(
     if n_known < len(answers) and not spelt:
         return []
     return [n for n, answer in enumerate(answers) if answer != expected[n]]
+
+
+def _apart_by_column(
+    answers: list[Any], expected: list[Any], classes: list[Any] | None
+) -> list[int]:
+    """Find the places where one of several numbers, or labels, is not as expected."""
+    if len({len(v) if isinstance(v, list) else 0 for v in [*answers, *expected]}) > 1:
+        return []
+    of_each = classes is not None and isinstance(classes[0], list)
+    known = classes if of_each else [classes and [0, 1]] * len(expected[0])
+    columns = zip(*answers, strict=True), zip(*expected, strict=True), known or []
+    apart = (_apart([*a], [*b], own) for a, b, own in zip(*columns, strict=True))
+    return sorted(set().union(*apart))
 
 
 def _are_numbers(values: list[Any]) -> bool:

@@ -278,7 +278,7 @@ class Job(Environment, Generic[Declared]):
             "partial": partial,
             "hyperparameters": self.hyperparameters.model_dump(mode="json"),
             "metrics": self.metrics,
-            "classes": _classes(model),
+            "classes": classes_of(model),
             "columns": Schema.learn(X, na_values=self._missing).to_json(),
         }
 
@@ -396,6 +396,9 @@ def _without_pickle(model: Any, description: dict[str, Any]) -> bytes:
     return content
 
 
-def _classes(model: Any) -> Any:
-    """List the classes of a classifier; a regressor or several outputs have none."""
-    return getattr(getattr(model, "classes_", None), "tolist", lambda: None)()
+def classes_of(model: Any) -> Any:
+    """List the classes of a classifier, or those of each label; else there are none."""
+    known = getattr(model, "classes_", None)
+    if isinstance(known, list):
+        return [classes.tolist() for classes in known]
+    return getattr(known, "tolist", lambda: None)()

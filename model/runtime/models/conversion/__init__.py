@@ -9,4 +9,5 @@ Everything in the graph is float64, as in scikit-learn: what is near a border of
 of a bin or of a class is then on the same side of it. Trees become the one operator
 that compares and adds in float64, `TreeEnsemble` of ai.onnx.ml 5, with scikit-learn's
 own thresholds; forests see their values through float32, as they do in scikit-learn.
+XGBoost, which has float32 throughout, keeps it.
 """

@@ -1,14 +1,11 @@
 """What decides between classes without trees, or by other estimators."""
 
+import re
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from skl2onnx._supported_operators import sklearn_operator_name_map
-from skl2onnx.common.data_types import (
-    DoubleTensorType,
-)
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -25,7 +22,7 @@ from sklearn.linear_model import (
 )
 from sklearn.svm import SVC, LinearSVC, NuSVC, OneClassSVM
 
-from runtime.models.conversion.equivalence import Different
+from runtime.models.conversion.equivalence import Different, refuse
 from runtime.models.conversion.features import FUNCTIONS, applied
 from runtime.models.conversion.nodes import (
     BINARY,
@@ -37,8 +34,11 @@ from runtime.models.conversion.nodes import (
     label_values,
     labels,
     largest,
+    of_two,
+    over_limit,
     steps_of,
 )
+from runtime.models.engine import answers_several
 
 
 def linear(nodes: Nodes) -> None:
@@ -47,12 +47,14 @@ def linear(nodes: Nodes) -> None:
     coefficients = np.atleast_2d(model.coef_).T.astype("float64")
     scores = nodes.add("MatMul", nodes.x(), coefficients)
     scores = nodes.add("Add", scores, dense(np.atleast_1d(model.intercept_)))
+    if answers_several(model):
+        over_limit(nodes, scores)
+        nodes.give(1, scores)
+        return
     if coefficients.shape[1] > 1:
         decided(nodes, scores, nodes.add("Softmax", scores, axis=1))
         return
-    share = nodes.add("Sigmoid", scores)
-    other = nodes.add("Sub", np.array(1.0), share)
-    decided(nodes, scores, nodes.add("Concat", other, share, axis=1))
+    decided(nodes, scores, of_two(nodes, nodes.add("Sigmoid", scores)))
 
 
 def kernel(nodes: Nodes) -> str:
@@ -132,9 +134,9 @@ def threshold(nodes: Nodes) -> None:
         raise Different(message)
     estimator = getattr(model, "estimator_", model.estimator)
     final = steps_of(estimator)[-1]
-    if getattr(model, "cv", None) == "prefit" and hasattr(final, "decision_function"):
-        message = "the threshold may be the share of a row of training, to the last bit"
-        raise Different(message)
+    is_prefit = getattr(model, "cv", None) == "prefit"
+    is_inexact = is_prefit and hasattr(final, "decision_function")
+    refuse(is_inexact, "the threshold may be the share of a row, to the last bit")
     shares = answer(nodes, estimator)[1]
     limit = getattr(model, "best_threshold_", getattr(model, "threshold", 0.5))
     limit = 0.5 if limit == "auto" else limit
@@ -213,9 +215,8 @@ def calibrated(nodes: Nodes) -> None:
 def _calibrated(nodes: Nodes, member: Any) -> str:
     n_classes = len(member.classes)
     curves = member.calibrators
-    if member.method == "temperature" or len(curves) not in {1, n_classes}:
-        message = f"CalibratedClassifierCV(method={member.method!r}) is not tried"
-        raise Different(message)
+    is_other = member.method == "temperature" or len(curves) not in {1, n_classes}
+    refuse(is_other, f"CalibratedClassifierCV(method={member.method!r}) is not tried")
     scores, columns = scored(nodes, member.estimator), []
     for place, curve in enumerate(curves):
         at = np.array([place if n_classes > BINARY else 1])
@@ -223,9 +224,7 @@ def _calibrated(nodes: Nodes, member: Any) -> str:
         kind = interpolated if member.method == "isotonic" else sigmoid
         columns.append(kind(nodes, column, curve))
     if n_classes == BINARY:
-        return nodes.add(
-            "Concat", nodes.add("Sub", np.array(1.0), columns[0]), *columns, axis=1
-        )
+        return of_two(nodes, columns[0])
     whole = nodes.add("Concat", *columns, axis=1)
     total = nodes.add("ReduceSum", whole, np.array([1]))
     is_none = nodes.add("Equal", total, np.array(0.0))
@@ -234,12 +233,16 @@ def _calibrated(nodes: Nodes, member: Any) -> str:
 
 
 def sigmoid(nodes: Nodes, scores: str, calibrator: Any) -> str:
-    """Calibrate by a logistic curve, which is exact where it is next to nothing.
+    """Calibrate by a logistic curve."""
+    scaled = nodes.add("Mul", scores, np.array(float(calibrator.a_)))
+    return curve(nodes, nodes.add("Add", scaled, np.array(float(calibrator.b_))))
+
+
+def curve(nodes: Nodes, scaled: str) -> str:
+    """Give `1 / (1 + exp(x))`, exact where it is next to nothing.
 
     Sigmoid of ONNX Runtime is not, and the shares of a row are divided by their sum.
     """
-    scaled = nodes.add("Mul", scores, np.array(float(calibrator.a_)))
-    scaled = nodes.add("Add", scaled, np.array(float(calibrator.b_)))
     over = nodes.add("Neg", nodes.add("Max", scaled, np.array(0.0)))
     under = nodes.add("Exp", nodes.add("Neg", nodes.add("Abs", scaled)))
     below = nodes.add("Add", under, np.array(1.0))
@@ -249,9 +252,11 @@ def sigmoid(nodes: Nodes, scores: str, calibrator: Any) -> str:
 def interpolated(nodes: Nodes, scores: str, calibrator: Any) -> str:
     """Calibrate by lines between points, as scipy's interp1d has them."""
     final = nodes.operator.raw_operator
-    if any("Boosting" in type(part).__name__ for part in steps_of(final.estimator)):
-        message = "an isotonic curve sees the last bit of boosted trees: use sigmoid"
-        raise Different(message)
+    kind = type(steps_of(final.estimator)[-1]).__name__
+    is_boosted = re.search("Boosting|XGB|LGBM", kind)
+    refuse(
+        is_boosted, "an isotonic curve sees the last bit of boosted trees: use sigmoid"
+    )
     x, y = calibrator.X_thresholds_, calibrator.y_thresholds_
     x, y = x.astype("float64"), y.astype("float64")
     if len(x) == 1:
@@ -286,17 +291,10 @@ def target(nodes: Nodes) -> None:
     """Convert TransformedTargetRegressor by functions of numpy: skl2onnx does not."""
     model = nodes.operator.raw_operator
     inverse = getattr(model.transformer_, "inverse_func", model)
-    if inverse not in FUNCTIONS:
-        message = "TransformedTargetRegressor turns back by what ONNX has not"
-        raise Different(message)
-    scope = nodes.scope
-    inner = scope.declare_local_operator(
-        sklearn_operator_name_map[type(model.regressor_)], model.regressor_
-    )
-    inner.inputs = nodes.operator.inputs
-    value = scope.declare_local_variable("value", DoubleTensorType([None, 1]))
-    inner.outputs.append(value)
-    nodes.give(0, applied(nodes, value.full_name, inverse))
+    is_other = inverse not in FUNCTIONS
+    refuse(is_other, "TransformedTargetRegressor turns back by what ONNX has not")
+    (value,) = answer(nodes, model.regressor_)
+    nodes.give(0, applied(nodes, value, inverse))
 
 
 _SCORED = (

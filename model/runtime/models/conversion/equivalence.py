@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runtime.models.engine import Framed
+from runtime.models.engine import answers_several, framed
 from runtime.tabular.columns import Column
 
 TOLERANCE = 1e-5  # of a probability; of a number, as a share of all numbers' range
@@ -15,6 +15,7 @@ MADE_ROWS = 5000  # with values in other company
 _ODD = 50  # values between two neighbours, of each column
 _EXTREMES = (0.0, -1.0, 1.0, -1e10, 1e10, -1e30, 1e30)
 _HOLES = 0.2  # share of missing values, where any may be missing
+_AT_THRESHOLDS = 0.3  # share of values
 _TIE = 1e-9  # of two shares in float64; in float32 it is TOLERANCE
 _PAIRS = 200  # of rows between which a border is searched
 _HALVES = 70  # of a distance: then there is no number left in it
@@ -27,10 +28,17 @@ class Different(Exception):
     """The engine would answer something else, or cannot be made."""
 
 
+def refuse(is_so: Any, why: str) -> None:
+    """Raise Different with a reason, if that is so."""
+    if is_so:
+        raise Different(why)
+
+
 class Comparison:
     """A model, what is to answer in its place, and rows of X, `(n_rows, n_features)`.
 
     One that `has_steps`, as trees have, answers in steps, whose borders are searched.
+    `thresholds` are those that are known, by column.
     Raises: Different, once both do not say the same.
     """
 
@@ -42,12 +50,14 @@ class Comparison:
         columns: tuple[Column, ...],
         *,
         has_steps: bool = False,
+        thresholds: dict[Any, Any] | None = None,
     ) -> None:
         self._model, self._fast, self._has_steps = model, fast, has_steps
-        self._framed = Framed(model)  # which asks a forest once for both
+        self._framed = framed(model)  # which asks a forest once for both
         is_single = any(c.dtype.lower() in {"float32", "float16"} for c in columns)
         self._tie = TOLERANCE if is_single else _TIE
         self._rows, self._columns = rows, columns
+        self._thresholds = thresholds or {}
         self._chance = np.random.default_rng(_CHOSEN)
         self._has_shares = hasattr(model, "predict_proba")
         self._range = self._largest = 0.0
@@ -72,6 +82,8 @@ class Comparison:
         required = self._required()
         self._compare(self._with_holes(required))
         self._compare(self._at_borders())
+        if self._thresholds:
+            self._compare(self._at_thresholds())
         return required
 
     def _some(self, n_rows: int) -> pd.DataFrame:
@@ -131,6 +143,16 @@ class Comparison:
                 rows[column.name] = _array(values.tolist(), whole.dtype)
         return rows
 
+    def _at_thresholds(self) -> pd.DataFrame:
+        """Make rows with values at thresholds of trees, and a number beside them."""
+        rows = self._mixed()
+        for name, thresholds in self._thresholds.items():
+            at = self._chance.random(len(rows)) < _AT_THRESHOLDS
+            values = _as_floats(rows[name])
+            chosen = self._chance.choice(beside(thresholds), len(rows))
+            rows[name] = np.where(at, chosen.astype(values.dtype), values)
+        return rows
+
     def _at_borders(self) -> pd.DataFrame:
         """Make rows on both sides of where the answer changes, a number apart.
 
@@ -144,10 +166,7 @@ class Comparison:
         for answer in self._answers if names else []:
             rows = self._some(_PAIRS)
             for name in names:
-                dtype = (
-                    str(kinds[name]).lower() if kinds[name].kind == "f" else "float64"
-                )
-                rows[name] = rows[name].to_numpy(dtype, na_value=np.nan)
+                rows[name] = _as_floats(rows[name])
             search = Search(rows, self._some(_PAIRS), names, self._chance)
             made += search.borders(answer)
         return pd.concat(made)
@@ -156,7 +175,8 @@ class Comparison:
     def _answers(self) -> list[Callable[[Any], Any]]:
         """What may change at a border: a score of float64 alone is not exact there."""
         fast = self._fast
-        steps = [fast.predict_proba if self._has_shares else fast.predict]
+        steps = [lambda rows: _whole(fast.predict_proba(rows))]
+        steps = steps if self._has_shares else [fast.predict]
         has_labels = hasattr(self._model, "classes_")
         if has_labels and not self._has_shares:
             return []
@@ -166,6 +186,8 @@ class Comparison:
 
     def _decides_by_share(self) -> bool:
         """Say whether a label is that of the largest share, of which a tie is known."""
+        if answers_several(self._model):
+            return True
         final = getattr(self._model, "steps", [("", self._model)])[-1][1]
         if "Threshold" in type(final).__name__:  # which may be next to a half
             return False
@@ -206,6 +228,9 @@ class Comparison:
         if found.shape != expected.shape:
             message = f"ONNX gives {found.shape} answers, not {expected.shape}"
             raise Different(message)
+        if (found.dtype.kind == "f") != (expected.dtype.kind == "f"):
+            message = f"ONNX gives {found.dtype}, not {expected.dtype}"
+            raise Different(message)
         if self._range:
             beyond = np.clip(np.abs(expected) - self._largest, 0, None)
             with np.errstate(invalid="ignore"):  # of two infinities, which are equal
@@ -214,11 +239,46 @@ class Comparison:
             return apart.reshape(len(rows), -1).max(axis=1)
         other = (found != expected).astype("float64")
         if not self._has_shares:
-            return other
-        first, second = np.sort(shares, axis=1)[:, :-3:-1].T
-        other[first - second < self._tie] = 0  # a tie
-        apart = np.abs(fast_shares - shares).max(axis=1)
-        return np.maximum(apart, other)
+            return other.reshape(len(rows), -1).max(axis=1)
+        is_tied = _leads(shares, other.ndim > 1) < self._tie
+        other[is_tied] = 0
+        other = other.reshape(len(rows), -1).max(axis=1)
+        apart = np.abs(_whole(fast_shares) - _whole(shares))
+        apart = np.maximum(apart.max(axis=1), other)
+        if expected.dtype.kind == "f" and expected.ndim > 1:  # of a chain of labels
+            apart[is_tied.any(axis=1)] = 0  # those after a tie follow it
+        return apart
+
+
+def _whole(shares: Any) -> Any:
+    """Put the shares of several labels side by side."""
+    return np.hstack(shares) if isinstance(shares, list) else shares
+
+
+def _leads(shares: Any, is_of_labels: bool) -> Any:  # noqa: FBT001 -- private
+    """Say how far the first class is before the second, of a label or of each."""
+    if isinstance(shares, list):
+        return np.stack([_leads(each, False) for each in shares], axis=1)  # noqa: FBT003
+    if is_of_labels:  # or not
+        return np.abs(2 * shares - 1)
+    first, *others = np.sort(shares, axis=1)[:, ::-1].T
+    return first - (others[0] if others else 0)
+
+
+def beside(thresholds: Any) -> Any:
+    """Give thresholds and the next number on both sides, in float64 and in float32."""
+    kinds = thresholds.astype("float64"), thresholds.astype("float32")
+    sides = [
+        np.nextafter(kind, kind.dtype.type(end)) for kind in kinds for end in _ENDS
+    ]
+    return np.concatenate([*kinds, *sides]).astype("float64")
+
+
+def _as_floats(column: Any) -> Any:
+    """Give the numbers of a column, some of which are missing, in floating point."""
+    is_float = column.dtype.kind == "f"
+    kind = str(column.dtype).lower() if is_float else "float64"
+    return column.to_numpy(kind, na_value=np.nan)
 
 
 class Search:
@@ -295,6 +355,8 @@ def _answers(model: Any, rows: pd.DataFrame, has_shares: bool) -> tuple[Any, Any
     """Give what a model predicts, and the shares of classes where it has some."""
     if not has_shares:
         return np.asarray(model.predict(rows)), None
+    if not hasattr(model, "predict_and_proba"):  # of several labels a row
+        return np.asarray(model.predict(rows)), model.predict_proba(rows)
     labels, shares = model.predict_and_proba(rows)
     return np.asarray(labels), shares
 

@@ -16,8 +16,16 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from runtime.models.conversion.equivalence import Different
-from runtime.models.conversion.nodes import ML, OWN, WORDS, Nodes, spelt
+from runtime.models.conversion.equivalence import refuse
+from runtime.models.conversion.nodes import (
+    FLOAT32,
+    ML,
+    OWN,
+    WORDS,
+    Nodes,
+    single,
+    spelt,
+)
 
 MOST_WORDS = 50_000
 
@@ -33,6 +41,8 @@ def imputer(nodes: Nodes) -> None:
         nodes.give(0, nodes.add("Concat", *found, axis=1))
         return
     x, known = nodes.x(), model.statistics_.astype("float64")
+    if nodes.option(FLOAT32):
+        known = known.astype("float32").astype("float64")
     is_missing = nodes.add("IsNaN", x)
     if model.missing_values == model.missing_values:  # not NaN
         is_missing = nodes.add("Equal", x, np.array(float(model.missing_values)))
@@ -45,6 +55,27 @@ def imputer(nodes: Nodes) -> None:
         marks = nodes.add("Cast", marks, to=TensorProto.DOUBLE)
         kept = nodes.add("Concat", kept, marks, axis=1)
     nodes.give(0, kept)
+
+
+def scaler(nodes: Nodes) -> None:
+    """Convert scalers, which round each step to float32 where they are given that."""
+    model, x, is_single = nodes.operator.raw_operator, nodes.x(), nodes.option(FLOAT32)
+    steps = [("Sub", "center_"), ("Div", "scale_")]
+    if getattr(model, "with_mean", False):  # without it there is a mean too
+        steps[0] = "Sub", "mean_"
+    if hasattr(model, "min_"):
+        steps = [("Mul", "scale_"), ("Add", "min_")]
+    for kind, name in steps:
+        if (value := getattr(model, name, None)) is None:
+            continue
+        if is_single and hasattr(model, "mean_"):  # StandardScaler rounds these too
+            value = value.astype("float32")
+        x = nodes.add(kind, x, value.astype("float64"))
+        x = single(nodes, x) if is_single else x
+    if getattr(model, "clip", False):
+        limits = getattr(model, "feature_range", (-1, 1))
+        x = nodes.add("Clip", x, *np.array(limits, "float64"))
+    nodes.give(0, x)
 
 
 def one_hot(nodes: Nodes) -> None:
@@ -119,9 +150,8 @@ def number_of(
     `(n_rows, 1)`.
     """
     given = np.arange(len(categories) + 1) if numbers is None else np.array(numbers)
-    if is_text and categories.dtype.kind not in "OUT":
-        message = "skl2onnx makes text of numbers beside it: encode them apart from it"
-        raise Different(message)
+    is_made = is_text and categories.dtype.kind not in "OUT"
+    refuse(is_made, "skl2onnx makes text of numbers beside it: encode them apart")
     if is_text:
         keys = numpy_helper.from_array(spelt(categories))
         places = numpy_helper.from_array(given[:-1].astype("int64"))
@@ -241,10 +271,9 @@ FUNCTIONS: dict[Any, tuple[str, ...]] = {
 def function(nodes: Nodes) -> None:
     """Convert FunctionTransformer of numpy's functions: skl2onnx knows none."""
     model = nodes.operator.raw_operator
-    if model.func not in FUNCTIONS or model.kw_args:
-        name = getattr(model.func, "__name__", "this one")
-        message = f"FunctionTransformer has a function that ONNX has not: {name}"
-        raise Different(message)
+    is_other = model.func not in FUNCTIONS or model.kw_args
+    name = getattr(model.func, "__name__", "this one")
+    refuse(is_other, f"FunctionTransformer has a function that ONNX has not: {name}")
     nodes.give(0, applied(nodes, nodes.x(), model.func))
 
 
@@ -262,12 +291,9 @@ def words(nodes: Nodes) -> None:
     """
     model = nodes.operator.raw_operator
     own = callable(model.analyzer) or model.tokenizer or model.preprocessor
-    if own or model.input != "content":
-        message = f"{type(model).__name__} splits text by a function of your own"
-        raise Different(message)
-    if len(model.vocabulary_) > MOST_WORDS:
-        message = f"{len(model.vocabulary_):,} words are too many: take max_features"
-        raise Different(message)
+    own, n_words = own or model.input != "content", len(model.vocabulary_)
+    refuse(own, f"{type(model).__name__} splits text by a function of your own")
+    refuse(n_words > MOST_WORDS, f"{n_words:,} words are too many: take max_features")
     names = ["lowercase", "strip_accents", "token_pattern", "analyzer", "binary"]
     parameters = {name: getattr(model, name) for name in names}
     stop_words = model.get_stop_words()

@@ -1,6 +1,6 @@
 """The nodes that converters make, and what all classifiers have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,10 @@ from skl2onnx.common.data_types import (
     Int64TensorType,
     StringTensorType,
 )
+from sklearn.base import BaseEstimator
+from sklearn.calibration import _CalibratedClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
 
 from runtime.models.onnx_session import spell
 
@@ -27,6 +31,13 @@ SINGLE = "Single"  # name of the one operator that may give float32
 
 
 OPSET = {"": 21, ML: 3, OWN: 1}  # the largest that skl2onnx knows
+
+
+SPARSE, FLOAT32 = "sparse", "float32"  # options: what rows an estimator is given
+
+
+# What chooses columns: by which model does not matter any more.
+SELECTING = "sklearn.feature_selection"
 
 
 TREES = 5  # the opset of ML that has TreeEnsemble
@@ -47,8 +58,11 @@ class Nodes:
 
     def give(self, place: int, name: str) -> None:
         """Make a value the output of the operator, whose declared type it has."""
-        output = self.operator.outputs[place].full_name
-        self._add("Identity", [name], output, "", {})
+        self.rename(name, self.operator.outputs[place].full_name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a value a second name."""
+        self._add("Identity", [name], new, "", {})
 
     def _add(
         self,
@@ -86,6 +100,11 @@ class Nodes:
         ]
         return self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
+    def option(self, name: str) -> bool:
+        """Say whether the estimator has an option of the conversion."""
+        model = self.operator.raw_operator
+        return bool(self.container.get_options(model, {name: False})[name])
+
     def columns(self) -> list[tuple[str, bool]]:
         """Give each column of X, `(n_rows, 1)`, and whether it is text."""
         found = []
@@ -105,9 +124,9 @@ def spelt(values: Any) -> Any:
     return np.array([spell(value) for value in values], dtype=object)
 
 
-def single(nodes: Nodes) -> str:
-    """Give X as a forest sees it: rounded to float32."""
-    x = nodes.add("Cast", nodes.x(), to=TensorProto.FLOAT, name=SINGLE)
+def single(nodes: Nodes, x: str = "") -> str:
+    """Give X as a forest sees it, or other numbers: rounded to float32."""
+    x = nodes.add("Cast", x or nodes.x(), to=TensorProto.FLOAT, name=SINGLE)
     return nodes.add("Cast", x, to=TensorProto.DOUBLE)
 
 
@@ -127,8 +146,20 @@ def largest(nodes: Nodes, scores: str) -> str:
     return nodes.add("ArgMax", scores, axis=1, keepdims=0)
 
 
-def decided(nodes: Nodes, scores: str, shares: str, border: str = "Greater") -> None:
-    """Decide between classes, two of them by the sign of one score.
+def of_two(nodes: Nodes, share: str) -> str:
+    """Give the shares of two classes, of which that of the second is known."""
+    other = nodes.add("Sub", np.array(1.0), share)
+    return nodes.add("Concat", other, share, axis=1)
+
+
+def decided(
+    nodes: Nodes,
+    scores: str,
+    shares: str,
+    border: str = "Greater",
+    limit: float = 0.0,
+) -> None:
+    """Decide between classes, two of them by whether one score is over a limit.
 
     The second output is that of the shares, or of scores, one for each class, for those
     who ask for `raw_scores` and for a model that has no shares.
@@ -138,13 +169,18 @@ def decided(nodes: Nodes, scores: str, shares: str, border: str = "Greater") -> 
     if len(model.classes_) > BINARY:
         labels(nodes, largest(nodes, scores))
     else:
-        over = nodes.add(border, scores, np.array(0.0))
+        over = nodes.add(border, scores, np.array(limit))
         place = nodes.add("Cast", over, to=TensorProto.INT64)
         labels(nodes, nodes.add("Squeeze", place, np.array([1])))
         both = nodes.add("Concat", nodes.add("Neg", scores), scores, axis=1)
-    options = nodes.container.get_options(model, {"raw_scores": False})
-    is_raw = options["raw_scores"] or not hasattr(model, "predict_proba")
+    is_raw = nodes.option("raw_scores") or not hasattr(model, "predict_proba")
     nodes.give(1, both if is_raw else shares)
+
+
+def over_limit(nodes: Nodes, scores: str, limit: float = 0.0) -> None:
+    """Make 1 of each score over a limit, and 0 of others, the first output."""
+    over = nodes.add("Greater", scores, np.array(limit))
+    nodes.give(0, nodes.add("Cast", over, to=TensorProto.INT64))
 
 
 def dense(values: Any) -> Any:
@@ -161,20 +197,88 @@ def added(nodes: Nodes, parts: list[str]) -> str:
     return total
 
 
+def package_of(part: Any) -> str:
+    """Name the package of an estimator's class."""
+    return type(part).__module__.partition(".")[0]
+
+
+def parts(model: Any) -> Iterator[Any]:
+    """Go through a model and all estimators that it is made of."""
+    return (part for part, _ in given(model, None))
+
+
+def given(model: Any, rows: Any) -> Iterator[tuple[Any, Any]]:
+    """Go through a model and its parts, with the rows that each is given of some rows.
+
+    They are None where they are not known, and not rows of X.
+    """
+    seen, waiting = set(), [(model, rows)]
+    while waiting:
+        part, x = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, BaseEstimator | _CalibratedClassifier):
+            yield part, x
+            if not type(part).__module__.startswith(SELECTING):
+                is_chain = hasattr(part, "order_")
+                for name, value in vars(part).items():
+                    is_own = is_chain or name == "final_estimator_"
+                    waiting.append((value, None if is_own else x))
+                waiting += _inner(part, x)  # the last are taken first
+        else:
+            waiting += [(each, x) for each in _members(part)]
+
+
+def _members(part: Any) -> Iterable[Any]:
+    """Give what is in a list, or another container."""
+    if isinstance(part, np.ndarray) and part.dtype == object:
+        return part.ravel().tolist()
+    if isinstance(part, dict):
+        return part.values()
+    return part if isinstance(part, list | tuple) else ()
+
+
+def _inner(part: Any, x: Any) -> Iterator[tuple[Any, Any]]:
+    """Give the steps of a fitted pipeline, or of columns, with their own rows."""
+    if x is None or not getattr(part, "__sklearn_is_fitted__", bool)():
+        return
+    if isinstance(part, ColumnTransformer):
+        for name, step, _ in part.transformers_:
+            yield step, x.iloc[:, part._transformer_to_input_indices[name]]  # noqa: SLF001
+    elif isinstance(part, Pipeline):
+        for step in steps_of(part):
+            yield step, x
+            x = step.transform(x) if hasattr(step, "transform") else x
+
+
 def steps_of(estimator: Any) -> list[Any]:
     """List the steps of a pipeline, or the one estimator that is none."""
     return [step for _, step in getattr(estimator, "steps", [("", estimator)])]
 
 
-def answer(nodes: Nodes, estimator: Any) -> tuple[str, str]:
-    """Convert an estimator that is part of another. Returns: its two outputs."""
-    scope, operator = nodes.scope, nodes.operator
+def answer(nodes: Nodes, estimator: Any, x: str = "") -> list[str]:
+    """Convert an estimator that is part of another, of which it has the input.
+
+    Or that of `x`. Returns: its outputs, labels and shares, or numbers.
+    """
+    scope, given = nodes.scope, nodes.operator.inputs
+    if x:
+        kind = DoubleTensorType([None, estimator.n_features_in_])
+        given = [scope.declare_local_variable("x", kind)]
+        nodes.rename(x, given[0].full_name)
     alias = sklearn_operator_name_map[type(estimator)]
     inner = scope.declare_local_operator(alias, estimator)
-    inner.inputs = operator.inputs
-    is_text = estimator.classes_.dtype.kind in "OUT"
-    kind = StringTensorType if is_text else Int64TensorType
-    label = scope.declare_local_variable("label", kind([None]))
-    shares = scope.declare_local_variable("shares", DoubleTensorType())
-    inner.outputs += [label, shares]
-    return label.full_name, shares.full_name
+    inner.inputs = given
+    kinds = {"value": DoubleTensorType([None, 1])}
+    if hasattr(estimator, "classes_"):
+        kinds = {"label": label_type(estimator.classes_), "shares": DoubleTensorType()}
+    found = [scope.declare_local_variable(*kind) for kind in kinds.items()]
+    inner.outputs += found
+    return [each.full_name for each in found]
+
+
+def label_type(classes: Any, *shape: int) -> Any:
+    """Give the type of labels, `(n_rows,)` or of more dimensions."""
+    kind = StringTensorType if classes.dtype.kind in "OUT" else Int64TensorType
+    return kind([None, *shape])

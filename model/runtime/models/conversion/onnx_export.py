@@ -11,19 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.calibration import _CalibratedClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer
 
 from runtime.models import artifact, onnx_session
-from runtime.models.conversion import graph, nodes, registry, trees
+from runtime.models.conversion import boosters, graph, nodes, registry
 from runtime.models.conversion.equivalence import TOLERANCE, Comparison, Different
+from runtime.models.conversion.nodes import SELECTING, given, parts
 from runtime.models.forests import without_joblib
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
@@ -33,8 +32,6 @@ _TIMES = 5  # that the answer to a row is measured
 LARGEST = 2**53  # larger integers are rounded in float64
 # What jumps where a number is rounded: no check finds all rows that are near.
 _JUMPING = ("sklearn.cluster", "sklearn.naive_bayes")
-# What chooses columns: by which model does not matter any more.
-_SELECTING = "sklearn.feature_selection"
 # What gives the numbers that it was given itself, or those of a category.
 _PASSING = {
     *("Pipeline", "ColumnTransformer", "FeatureUnion", "SimpleImputer"),
@@ -97,7 +94,7 @@ def proved(
     refuse_parts(model, columns)
     refuse_integers(rows)
     try:
-        content = converted(model, columns)
+        content = converted(model, columns, rows[:1])
         fast = onnx_session.load(content, description)
     except (Different, MemoryError):
         raise
@@ -105,29 +102,12 @@ def proved(
         names = " or ".join(map(_name, nodes.steps_of(model)))
         message = f"skl2onnx cannot convert {names} with these parameters and columns"
         raise Different(message) from exc
-    has_steps = any(map(trees.n_nodes, parts(model)))
-    comparison = Comparison(model, fast, rows, columns, has_steps=has_steps)
+    has_steps = any(map(boosters.n_nodes, parts(model)))
+    known = boosters.thresholds_of(parts(model), rows)
+    comparison = Comparison(
+        model, fast, rows, columns, has_steps=has_steps, thresholds=known
+    )
     return content, comparison.run()
-
-
-def parts(model: Any) -> Iterator[Any]:
-    """Go through a model and all estimators that it is made of."""
-    seen, waiting = set(), [model]
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, np.ndarray) and part.dtype == object:
-            waiting += part.ravel().tolist()
-        elif isinstance(part, dict):
-            waiting += part.values()
-        elif isinstance(part, list | tuple):
-            waiting += part
-        elif isinstance(part, BaseEstimator | _CalibratedClassifier):
-            yield part
-            if not type(part).__module__.startswith(_SELECTING):
-                waiting += vars(part).values()
 
 
 def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
@@ -137,7 +117,7 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
     Different.
     """
     found = list(parts(model))
-    n_nodes = sum(trees.n_nodes(part) for part in found)
+    n_nodes = sum(boosters.n_nodes(part) for part in found)
     if n_nodes > MOST_NODES:
         message = f"its trees have {n_nodes:,} nodes, over {MOST_NODES:,}"
         raise Different(message)
@@ -151,8 +131,8 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
             message = f"{_name(part)} is not the same in float32: {_advice(names)}"
             raise Different(message)
         if not registry.is_tried(part):
-            is_theirs = module.startswith("sklearn.")
-            own = "" if is_theirs else ", which is not scikit-learn's,"
+            is_known = module.startswith(("sklearn.", "xgboost.", "lightgbm."))
+            own = "" if is_known else ", a class of your own,"
             message = f"{_name(part)}{own} has no proven conversion to ONNX"
             raise Different(message)
     for part in found:
@@ -166,9 +146,10 @@ def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
     `single` are the columns of float32. Raises: Different.
     """
     computing = [_name(part) for part in parts(before) if not _passes(part)]
-    has_trees = any(map(trees.n_nodes, parts(after)))
-    if single and computing and has_trees:
-        message = f"{computing[0]} before trees rounds to float32: {_advice(single)}"
+    rounded = [name for name in computing if name not in registry.IN_FLOAT32]
+    has_trees = any(map(boosters.n_nodes, parts(after)))
+    if single and rounded and has_trees:
+        message = f"{rounded[0]} before trees rounds to float32: {_advice(single)}"
         raise Different(message)
     inexact = [name for name in computing if name not in _EXACT]
     strict = [_name(part) for part in parts(after) if _is_strict(part)]
@@ -181,14 +162,14 @@ def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
 
 def _is_strict(part: BaseEstimator) -> bool:
     """Say whether an estimator compares with borders that numbers may fall on."""
-    return bool(trees.n_nodes(part)) or _name(part) == "KBinsDiscretizer"
+    return bool(boosters.n_nodes(part)) or _name(part) == "KBinsDiscretizer"
 
 
 def _passes(part: BaseEstimator) -> bool:
     """Say whether an estimator gives the numbers that it is given."""
     if isinstance(part, FunctionTransformer):
         return part.func is None
-    is_choice = type(part).__module__.startswith(_SELECTING)
+    is_choice = type(part).__module__.startswith(SELECTING)
     return is_choice or _name(part) in _PASSING
 
 
@@ -230,12 +211,12 @@ def refuse_integers(rows: pd.DataFrame) -> None:
             raise Different(message)
 
 
-def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
+def converted(model: Any, columns: tuple[Column, ...], rows: pd.DataFrame) -> bytes:
     """Convert a model whose one input is a matrix, or one a column, `(n_rows, 1)`.
 
     Its outputs are those that the model has: labels, shares of classes.
     """
-    registry.register()
+    registry.register(parts(model))
     kinds = {True: StringTensorType, False: DoubleTensorType}
     inputs = [
         (onnx_session.input_of(place), kinds[column.is_text]([None, 1]))
@@ -244,6 +225,9 @@ def converted(model: Any, columns: tuple[Column, ...]) -> bytes:
     if not any(column.is_text for column in columns):
         inputs = [(onnx_session.MATRIX, DoubleTensorType([None, len(columns)]))]
     options = {id(model): {"zipmap": False}} if is_classifier(model) else {}
+    for part, x in given(model, rows):
+        if known := registry.options_of(part, x):
+            options[id(part)] = known
     opset = nodes.OPSET
     with columns_by_number(model):
         found = to_onnx(

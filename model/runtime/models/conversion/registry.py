@@ -1,107 +1,91 @@
-"""Which converter is for which estimator, and which estimators have been tried."""
+"""Which converter is for which estimator, and what that gives.
 
-from collections.abc import Callable
+Classes are known by name: each is of a package that the model has loaded by then.
+"""
+
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from scipy import sparse
 from skl2onnx import _parse, update_registered_converter
-from skl2onnx.common.data_types import DoubleTensorType
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import (
-    AdaBoostClassifier,
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    IsolationForest,
-    RandomForestClassifier,
-    RandomForestRegressor,
-    VotingClassifier,
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    Int64TensorType,
+    StringTensorType,
 )
-from sklearn.feature_extraction.text import (
-    CountVectorizer,
-    TfidfTransformer,
-    TfidfVectorizer,
-)
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import (
-    PassiveAggressiveClassifier,
-    Perceptron,
-    RidgeClassifier,
-    RidgeClassifierCV,
-)
-from sklearn.model_selection import (
-    FixedThresholdClassifier,
-    TunedThresholdClassifierCV,
-)
-from sklearn.preprocessing import (
-    Binarizer,
-    FunctionTransformer,
-    KBinsDiscretizer,
-    OneHotEncoder,
-    OrdinalEncoder,
-    PolynomialFeatures,
-    PowerTransformer,
-    TargetEncoder,
-)
-from sklearn.svm import SVC, SVR, LinearSVC, NuSVC, NuSVR, OneClassSVM
-from sklearn.tree import (
-    DecisionTreeClassifier,
-    DecisionTreeRegressor,
-    ExtraTreeClassifier,
-    ExtraTreeRegressor,
-)
+from sklearn.base import ClassifierMixin
 
-from runtime.models.conversion.classifiers import (
-    ada_boost,
-    calibrated,
-    linear,
-    support_vectors,
-    target,
-    threshold,
-    vector_classifier,
-    voting,
+from runtime.models.conversion import boosters, classifiers, features, several, trees
+from runtime.models.conversion.equivalence import refuse
+from runtime.models.conversion.nodes import (
+    FLOAT32,
+    SPARSE,
+    Nodes,
+    label_type,
+    package_of,
 )
-from runtime.models.conversion.features import (
-    binarizer,
-    function,
-    imputer,
-    k_bins,
-    number_encoder,
-    one_hot,
-    polynomial,
-    power,
-    tfidf,
-    words,
-)
-from runtime.models.conversion.nodes import Nodes
-from runtime.models.conversion.shapes import (
-    gives_classes,
-    gives_numbers,
-    gives_outliers,
-    gives_the_same,
-)
-from runtime.models.conversion.trees import (
-    forest,
-    gradient_boosting,
-    hist_gradient_boosting,
-    isolation_forest,
-)
+from runtime.models.engine import answers_several
+
+# What computes in float32 where it is given that.
+IN_FLOAT32 = {
+    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"),
+    "SimpleImputer",
+}
+PACKAGES = {"sklearn", "xgboost", "lightgbm"}
+
+
+def gives_classes(operator: Any) -> None:
+    """Declare labels and the shares of classes. Raises: Different."""
+    model = operator.raw_operator
+    known = model.classes_ if isinstance(model.classes_, list) else [model.classes_]
+    is_mixed = len({type(label_type(classes)) for classes in known}) > 1
+    refuse(is_mixed, f"{type(model).__name__} has labels of text beside numbers")
+    n_shares = sum(map(len, known))
+    n_labels = len(known) if known is model.classes_ else n_shares
+    shape = [n_labels] if answers_several(model) else []
+    operator.outputs[0].type = label_type(known[0], *shape)
+    operator.outputs[1].type = DoubleTensorType([None, n_shares])
+
+
+def gives_outliers(operator: Any) -> None:
+    """Declare 1 and -1, and a score."""
+    operator.outputs[0].type = Int64TensorType([None])
+    operator.outputs[1].type = DoubleTensorType([None, 1])
+
+
+def gives_numbers(operator: Any) -> None:
+    """Declare float64, of labels and shares too."""
+    for output in operator.outputs:
+        output.type = DoubleTensorType([None, width_of(operator.raw_operator)])
+
+
+def gives_the_same(operator: Any) -> None:
+    """Declare text where it is given text, else float64."""
+    kind = type(operator.inputs[0].type)
+    kind = kind if kind is StringTensorType else DoubleTensorType
+    operator.outputs[0].type = kind([None, width_of(operator.raw_operator)])
+
+
+def width_of(model: Any) -> int:
+    """Count the columns that an estimator gives for one row."""
+    if hasattr(model, "get_feature_names_out"):
+        return len(model.get_feature_names_out())
+    if read := boosters.booster_of(model):
+        return max(read.targets) + 1
+    return int(getattr(model, "n_outputs_", len(getattr(model, "order_", [0]))))
+
 
 # What skl2onnx converts well, and what needs no conversion.
 _TRIED = {
     *("Pipeline", "ColumnTransformer", "FeatureUnion", "LabelEncoder"),
     *("LabelBinarizer", "DummyClassifier", "DummyRegressor", "IsotonicRegression"),
-    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PCA"),
+    "PCA",
     *("Normalizer", "QuantileTransformer", "TruncatedSVD", "LinearRegression"),
     *("LogisticRegression", "LogisticRegressionCV", "SGDClassifier"),
     *("Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
     *("SGDRegressor", "HuberRegressor", "BayesianRidge", "PoissonRegressor"),
     *("QuantileRegressor", "LinearSVR", "GaussianNB", "ComplementNB"),
-    *("MultinomialNB", "MLPClassifier", "MLPRegressor", "PLSRegression"),
+    *("MultinomialNB", "PLSRegression"),
     *("BaggingClassifier", "BaggingRegressor", "StackingClassifier"),
     *("StackingRegressor", "VotingRegressor", "AdaBoostRegressor", "KMeans"),
     *("SGDOneClassSVM", "MultiOutputRegressor", "RFE"),
@@ -110,52 +94,86 @@ _TRIED = {
 }
 
 
-_CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[type]]] = [
-    (forest, gives_classes, [RandomForestClassifier, ExtraTreesClassifier]),
-    (forest, gives_classes, [DecisionTreeClassifier, ExtraTreeClassifier]),
-    (forest, gives_numbers, [RandomForestRegressor, ExtraTreesRegressor]),
-    (forest, gives_numbers, [DecisionTreeRegressor, ExtraTreeRegressor]),
-    (gradient_boosting, gives_classes, [GradientBoostingClassifier]),
-    (gradient_boosting, gives_numbers, [GradientBoostingRegressor]),
-    (hist_gradient_boosting, gives_classes, [HistGradientBoostingClassifier]),
-    (hist_gradient_boosting, gives_numbers, [HistGradientBoostingRegressor]),
-    (isolation_forest, gives_outliers, [IsolationForest]),
-    (linear, gives_classes, [RidgeClassifier, RidgeClassifierCV, LinearSVC]),
-    (linear, gives_classes, [Perceptron, PassiveAggressiveClassifier]),
-    (linear, gives_classes, [LinearDiscriminantAnalysis]),
-    (voting, gives_classes, [VotingClassifier]),
-    (ada_boost, gives_classes, [AdaBoostClassifier]),
-    (calibrated, gives_classes, [CalibratedClassifierCV]),
-    (vector_classifier, gives_classes, [SVC, NuSVC]),
-    (support_vectors, gives_numbers, [SVR, NuSVR]),
-    (support_vectors, gives_outliers, [OneClassSVM]),
-    (threshold, gives_classes, [TunedThresholdClassifierCV, FixedThresholdClassifier]),
-    (imputer, gives_the_same, [SimpleImputer]),
-    (one_hot, gives_numbers, [OneHotEncoder]),
-    (number_encoder, gives_numbers, [OrdinalEncoder, TargetEncoder]),
-    (k_bins, gives_numbers, [KBinsDiscretizer]),
-    (polynomial, gives_numbers, [PolynomialFeatures]),
-    (power, gives_numbers, [PowerTransformer]),
-    (words, gives_numbers, [CountVectorizer, TfidfVectorizer]),
-    (tfidf, gives_numbers, [TfidfTransformer]),
-    (binarizer, gives_numbers, [Binarizer]),
-    (target, gives_numbers, [TransformedTargetRegressor]),
-    (function, gives_numbers, [FunctionTransformer]),
+_CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[str]]] = [
+    (trees.forest, gives_classes, ["RandomForestClassifier", "ExtraTreesClassifier"]),
+    (trees.forest, gives_classes, ["DecisionTreeClassifier", "ExtraTreeClassifier"]),
+    (trees.forest, gives_numbers, ["RandomForestRegressor", "ExtraTreesRegressor"]),
+    (trees.forest, gives_numbers, ["DecisionTreeRegressor", "ExtraTreeRegressor"]),
+    (trees.gradient_boosting, gives_classes, ["GradientBoostingClassifier"]),
+    (trees.gradient_boosting, gives_numbers, ["GradientBoostingRegressor"]),
+    (trees.hist_gradient_boosting, gives_classes, ["HistGradientBoostingClassifier"]),
+    (trees.hist_gradient_boosting, gives_numbers, ["HistGradientBoostingRegressor"]),
+    (trees.isolation_forest, gives_outliers, ["IsolationForest"]),
+    (boosters.booster, gives_classes, ["XGBClassifier", "XGBRFClassifier"]),
+    (boosters.booster, gives_numbers, ["XGBRegressor", "XGBRFRegressor"]),
+    (boosters.booster, gives_classes, ["LGBMClassifier"]),
+    (boosters.booster, gives_numbers, ["LGBMRegressor"]),
+    (several.multi_output, gives_classes, ["MultiOutputClassifier"]),
+    (several.chain, gives_numbers, ["ClassifierChain", "RegressorChain"]),
+    (several.one_vs_rest, gives_classes, ["OneVsRestClassifier"]),
+    (several.network, gives_classes, ["MLPClassifier"]),
+    (several.network, gives_numbers, ["MLPRegressor"]),
+    (classifiers.linear, gives_classes, ["RidgeClassifier", "RidgeClassifierCV"]),
+    (classifiers.linear, gives_classes, ["LinearSVC", "LinearDiscriminantAnalysis"]),
+    (classifiers.linear, gives_classes, ["Perceptron", "PassiveAggressiveClassifier"]),
+    (classifiers.voting, gives_classes, ["VotingClassifier"]),
+    (classifiers.ada_boost, gives_classes, ["AdaBoostClassifier"]),
+    (classifiers.calibrated, gives_classes, ["CalibratedClassifierCV"]),
+    (classifiers.vector_classifier, gives_classes, ["SVC", "NuSVC"]),
+    (classifiers.support_vectors, gives_numbers, ["SVR", "NuSVR"]),
+    (classifiers.support_vectors, gives_outliers, ["OneClassSVM"]),
+    (classifiers.threshold, gives_classes, ["TunedThresholdClassifierCV"]),
+    (classifiers.threshold, gives_classes, ["FixedThresholdClassifier"]),
+    (classifiers.target, gives_numbers, ["TransformedTargetRegressor"]),
+    (features.imputer, gives_the_same, ["SimpleImputer"]),
+    (features.scaler, gives_numbers, ["StandardScaler", "MinMaxScaler"]),
+    (features.scaler, gives_numbers, ["MaxAbsScaler", "RobustScaler"]),
+    (features.one_hot, gives_numbers, ["OneHotEncoder"]),
+    (features.number_encoder, gives_numbers, ["OrdinalEncoder", "TargetEncoder"]),
+    (features.k_bins, gives_numbers, ["KBinsDiscretizer"]),
+    (features.polynomial, gives_numbers, ["PolynomialFeatures"]),
+    (features.power, gives_numbers, ["PowerTransformer"]),
+    (features.words, gives_numbers, ["CountVectorizer", "TfidfVectorizer"]),
+    (features.tfidf, gives_numbers, ["TfidfTransformer"]),
+    (features.binarizer, gives_numbers, ["Binarizer"]),
+    (features.function, gives_numbers, ["FunctionTransformer"]),
 ]
+_BY_NAME = {
+    name: (converter, shape)
+    for converter, shape, names in _CONVERTERS
+    for name in names
+}
 
 
-def register() -> None:
-    """Put all converters of this module in the place of skl2onnx's own."""
+def register(parts: Iterable[Any]) -> None:
+    """Put converters in the place of skl2onnx's own for estimators of such kinds."""
     _parse.guess_tensor_type = _guessed
-    for converter, shape, kinds in _CONVERTERS:
-        options: dict[str, Any] | None = None
-        if shape is gives_classes:
-            options = {"zipmap": [False, True], "raw_scores": [False, True]}
+    for kind in {type(part) for part in parts}:
+        if kind.__name__ not in _BY_NAME:
+            continue
+        converter, shape = _BY_NAME[kind.__name__]
+        options: dict[str, Any] = {}
+        if converter is boosters.booster:
+            options[SPARSE] = [False, True]
+        if kind.__name__ in IN_FLOAT32:
+            options[FLOAT32] = [False, True]
         if shape is gives_outliers:
-            options = {"score_samples": [False]}
-        for kind in kinds:
-            alias, call = f"Own{kind.__name__}", _called(converter)
-            update_registered_converter(kind, alias, shape, call, options=options)
+            options["score_samples"] = [False]
+        elif issubclass(kind, ClassifierMixin):
+            options |= {"zipmap": [False, True], "raw_scores": [False, True]}
+        alias, call = f"Own{kind.__name__}", _called(converter)
+        update_registered_converter(kind, alias, shape, call, options=options or None)
+
+
+def options_of(part: Any, x: Any) -> dict[str, Any]:
+    """Say how an estimator's conversion depends on the rows that it is given."""
+    if x is None or package_of(part) not in PACKAGES:
+        return {}
+    if package_of(part) == "xgboost":
+        return {SPARSE: True} if sparse.issparse(x) else {}
+    dtypes = set(x.dtypes) if hasattr(x, "dtypes") else {x.dtype}
+    is_single = {str(dtype).lower() for dtype in dtypes} == {"float32"}
+    return {FLOAT32: True} if is_single and type(part).__name__ in IN_FLOAT32 else {}
 
 
 def _guessed(_: Any) -> DoubleTensorType:
@@ -165,11 +183,10 @@ def _guessed(_: Any) -> DoubleTensorType:
 
 def is_tried(part: Any) -> bool:
     """Say whether the conversion of a class has stood benchmarks/zoo.py."""
-    kind = type(part)
-    is_inner = kind.__module__.startswith("sklearn.") and kind.__name__[0] == "_"
-    if is_inner or kind.__name__ in _TRIED:
+    name, package = type(part).__name__, package_of(part)
+    if package == "sklearn" and (name[0] == "_" or name in _TRIED):
         return True
-    return any(kind in kinds for _, _, kinds in _CONVERTERS)
+    return package in PACKAGES and name in _BY_NAME
 
 
 def _called(converter: Callable[[Nodes], None]) -> Callable[[Any, Any, Any], None]:

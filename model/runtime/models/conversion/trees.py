@@ -12,13 +12,17 @@ from onnx import TensorProto, numpy_helper
 
 from runtime.models.conversion.features import number_of
 from runtime.models.conversion.nodes import (
+    BINARY,
     ML,
     Nodes,
     decided,
+    label_values,
     labels,
     largest,
+    of_two,
     single,
 )
+from runtime.models.engine import answers_several
 
 
 class Tree(NamedTuple):
@@ -41,6 +45,18 @@ STUMP = Tree(np.array([1, 0, 0]), np.array([2, 0, 0]), _NONE, _NONE, _NONE, _NON
 STUMP = STUMP._replace(is_leaf=np.array([0, 1, 1]))
 
 
+NOT_OVER, UNDER = 0, 1  # a threshold: what goes left
+
+
+_OF_LINK = {"log": "Exp", "logit": "Sigmoid"}
+
+
+def leaf_of(value: Any) -> tuple[Tree, Any]:
+    """Give a tree that adds one value to each row."""
+    zero = np.array([0])
+    return Tree(zero, zero, zero, zero, zero, np.array([1])), np.array([value])
+
+
 def tree_of(estimator: Any, features: Any = None) -> Tree:
     """Read a fitted tree; `features` are the columns of X that it was given."""
     tree = estimator.tree_
@@ -55,11 +71,15 @@ def ensemble(
     x: str,
     trees: list[tuple[Tree, Any]],
     targets: Iterable[int] | None = None,
+    *,
+    mode: int = NOT_OVER,
+    dtype: str = "float64",
 ) -> str:
     """Add up the leaves of trees, given with a value for each leaf, in their order.
 
-    `targets` are the places of the trees' sums in a row of the output. Returns: the
-    name of the output, `(n_rows, n_targets)`.
+    `targets` are the places of the trees' sums in a row of the output. `mode` says what
+    goes left; `dtype` is that of X, of thresholds and of sums. Returns: the name of the
+    output, `(n_rows, n_targets)`.
     """
     targets = list(targets or [0] * len(trees))
     rooted = [
@@ -83,9 +103,9 @@ def ensemble(
         n_targets=max(targets) + 1,
         aggregate_function=1,
         **{name: array.astype("int64").tolist() for name, array in integers.items()},
-        nodes_modes=numpy_helper.from_array(np.zeros(n_inner[-1], "uint8")),
-        nodes_splits=numpy_helper.from_array(whole[-1].astype("float64")),
-        leaf_weights=numpy_helper.from_array(values.astype("float64")),
+        nodes_modes=numpy_helper.from_array(np.full(n_inner[-1], mode, "uint8")),
+        nodes_splits=numpy_helper.from_array(whole[-1].astype(dtype)),
+        leaf_weights=numpy_helper.from_array(values.astype(dtype)),
     )
 
 
@@ -140,10 +160,7 @@ def forest(nodes: Nodes) -> None:
     values = [m.tree_.value[t.is_leaf] for m, t in zip(members, trees, strict=True)]
     x, count = single(nodes), np.array(float(len(trees)))
     if hasattr(model, "classes_"):
-        tables = [value[:, 0] for value in values]
-        shares = nodes.add("Div", table_sum(nodes, x, trees, tables), count)
-        labels(nodes, largest(nodes, shares))
-        nodes.give(1, shares)
+        elect(nodes, x, trees, values)
         return
     tables = [value[:, :, 0] for value in values]
     if tables[0].shape[1] == 1:
@@ -154,19 +171,43 @@ def forest(nodes: Nodes) -> None:
     nodes.give(0, nodes.add("Div", total, count))
 
 
+def elect(nodes: Nodes, x: str, trees: list[Tree], values: list[Any]) -> None:
+    """Give the labels, one or several a row, that trees have most shares of.
+
+    `values` has the shares of each tree, `(n_leaves, n_labels, most_classes)`.
+    """
+    model = nodes.operator.raw_operator
+    several = answers_several(model)
+    known = model.classes_ if several else [model.classes_]
+    chosen = np.concatenate([np.arange(len(classes)) for classes in known])
+    widths = [len(classes) for classes in known]
+    tables = [v[:, np.repeat(range(len(known)), widths), chosen] for v in values]
+    whole = table_sum(nodes, x, trees, tables)
+    shares = nodes.add("Div", whole, np.array(float(len(trees))))
+    nodes.give(1, shares)
+    if not several:
+        labels(nodes, largest(nodes, shares))
+        return
+    found = []
+    for classes, end in zip(known, np.cumsum(widths), strict=True):
+        own = np.arange(end - len(classes), end)
+        place = nodes.add("ArgMax", nodes.add("Gather", shares, own, axis=1), axis=1)
+        found.append(nodes.add("Gather", label_values(classes), place, axis=0))
+    nodes.give(0, nodes.add("Concat", *found, axis=1))
+
+
 def gradient_boosting(nodes: Nodes) -> None:
     """Convert boosted trees, as `forest` does."""
     model = nodes.operator.raw_operator
     first = model._raw_predict_init(np.zeros((1, model.n_features_in_)))  # noqa: SLF001
-    rounds = [
-        [
-            (tree_of(each), each.tree_.value[each.tree_.children_left < 0, 0, 0])
-            for each in some
-        ]
-        for some in model.estimators_
+    read = [
+        [(each.tree_, tree_of(each)) for each in some] for some in model.estimators_
     ]
-    scaled = [[(t, model.learning_rate * v) for t, v in some] for some in rounds]
-    boosted(nodes, single(nodes), first[0], scaled)
+    rounds = [
+        [(t, model.learning_rate * tree.value[t.is_leaf, 0, 0]) for tree, t in some]
+        for some in read
+    ]
+    boosted(nodes, single(nodes), first[0], rounds)
 
 
 def hist_gradient_boosting(nodes: Nodes) -> None:
@@ -255,28 +296,38 @@ def boosted(
     nodes: Nodes, x: str, first: Any, rounds: list[list[tuple[Tree, Any]]]
 ) -> None:
     """Add up rounds of trees, from the first values on, in scikit-learn's order."""
-    zero = np.array([0])
-    leaf = Tree(zero, zero, zero, zero, zero, np.array([1]))
-    start = [(leaf, np.array([value])) for value in first]
-    rounds = [start, *rounds]
-    trees = [tree for some in rounds for tree in some]
-    targets = [place for some in rounds for place in range(len(some))]
+    trees = [*map(leaf_of, first), *(tree for some in rounds for tree in some)]
+    targets = [place for some in [first, *rounds] for place in range(len(some))]
     scores = ensemble(nodes, x, trees, targets)
     model = nodes.operator.raw_operator
     loss = model._loss  # noqa: SLF001 -- no other place says it
-    if not hasattr(model, "classes_"):
-        is_log = type(loss.link).__name__ == "LogLink"
-        nodes.give(0, nodes.add("Exp", scores) if is_log else scores)
-        return
-    if len(first) > 1:
-        decided(nodes, scores, nodes.add("Softmax", scores, axis=1))
+    link = "log" if type(loss.link).__name__ == "LogLink" else "identity"
+    if hasattr(model, "_predictors"):
+        linked(nodes, scores, link)
         return
     times = 2.0 if type(loss).__name__ == "ExponentialLoss" else 1.0
-    share = nodes.add("Sigmoid", nodes.add("Mul", scores, np.array(times)))
-    other = nodes.add("Sub", np.array(1.0), share)
-    border = "Greater" if hasattr(model, "_predictors") else "GreaterOrEqual"
-    shares = nodes.add("Concat", other, share, axis=1)
-    decided(nodes, scores, shares, border)
+    linked(nodes, scores, link, times, border="GreaterOrEqual")
+
+
+def linked(
+    nodes: Nodes, scores: str, link: str, times: float = 1.0, **border: Any
+) -> None:
+    """Give what a model answers by the sums of its trees.
+
+    Classes have shares of one whole, unless the link is `logit`, which is of each class
+    alone. `border` says which of two it is, as `decided` takes it.
+    """
+    model, kind = nodes.operator.raw_operator, _OF_LINK.get(link, "Identity")
+    if not hasattr(model, "classes_"):
+        nodes.give(0, nodes.add(kind, scores))
+        return
+    steep = nodes.add("Mul", scores, np.array(times))
+    if len(model.classes_) == BINARY:
+        decided(nodes, scores, of_two(nodes, nodes.add("Sigmoid", steep)), **border)
+    elif link == "logit":
+        decided(nodes, scores, nodes.add("Sigmoid", steep))
+    else:
+        decided(nodes, scores, nodes.add("Softmax", steep, axis=1))
 
 
 def isolation_forest(nodes: Nodes) -> None:
@@ -315,11 +366,3 @@ def least_depth(model: Any) -> float:
     while (middle := (low + high) / 2) not in (low, high):
         low, high = (middle, high) if is_outlier(middle) else (low, middle)
     return high
-
-
-def n_nodes(part: Any) -> int:
-    """Count the nodes of a fitted tree, or of boosted ones."""
-    if hasattr(part, "tree_"):
-        return int(part.tree_.node_count)
-    rounds = getattr(part, "_predictors", [])
-    return sum(len(tree.nodes) for trees in rounds for tree in trees)
