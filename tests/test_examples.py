@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import ROOT, Container, Server, Training, copy_program
+from harness import ROOT, Container, Server, Training, copy_program, linux_only
+from hosts import LATE, Hosts, one_cpu, tasks
 from runtime.models import artifact
 from runtime.training import stopping
 
@@ -60,6 +61,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the recipe over `model/`, as its owner does."""
     files = [(RESUMABLE / name).read_text() for name in ("predictor.py", "train")]
     folder = copy_program(tmp_path_factory.mktemp("recipe") / "program", *files)
+    shutil.copy(RESUMABLE / "candidates.py", folder)
     (folder / "train").chmod(0o755)
     return folder
 
@@ -85,9 +87,35 @@ def test_a_search_that_is_killed_at_any_moment_ends_with_the_same_model(
     assert np.array_equal(answers(killed), answers(whole))
 
 
+@linux_only
+def test_a_search_on_three_hosts_ends_with_the_model_of_one(
+    program: Path, tmp_path: Path
+) -> None:
+    """T-38, T-45: a host that is killed costs time; each has read its own channel."""
+    alone = tree(tmp_path / "alone/ml")
+    with Training(program, alone) as job:
+        assert job.ended() == 0, job.log()
+    shutil.copytree(program, tmp_path / "program")
+    with one_cpu(), Hosts(tmp_path, 3, shared=False) as hosts:
+        for name in hosts.names:
+            rows = ROOT / "local-test/test-dir/input/data"
+            shutil.copytree(rows, tmp_path / name / "ml/input/data")
+        hosts.start(values=VALUES)
+        hosts.leader.reaches(lambda: "candidate 1 of 4" in hosts.leader.out(), LATE)
+        hosts.others[0].kill()
+        for job in (hosts.leader, hosts.others[1]):
+            assert job.ended(LATE) == 0, job.log()
+    assert np.array_equal(answers(hosts.leader.base_dir), answers(alone))
+    counts = tasks(hosts.leader.out())
+    assert sum(counts.values()) >= 4 * 2
+    assert counts[hosts.names[0]]
+    assert counts[hosts.names[2]]
+    assert not list((hosts.others[1].base_dir / "checkpoints").iterdir())
+
+
 def mounted(program: Path) -> list[str]:
     """Give the options that put the recipe into the image."""
-    names = ("train", "predictor.py")
+    names = ("train", "predictor.py", "candidates.py")
     volumes = (f"{program / name}:/opt/program/{name}:ro" for name in names)
     return [word for volume in volumes for word in ("--volume", volume)]
 
