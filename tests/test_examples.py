@@ -289,3 +289,42 @@ def test_a_script_with_model_fn_alone_is_read_asked_and_written_for(
         assert (found.status_code, found.text) == (200, "Gentoo\n")
         assert server.invoke(LINE.replace("211", "wide")).status_code == 400
         assert server.invoke("1,2,3").status_code == 400
+
+
+MANY = ROOT / "examples/many_hosts"
+
+
+@linux_only
+@pytest.mark.parametrize("sharded", [True, False])
+def test_boosted_trees_of_rows_that_stay_on_their_hosts(
+    tmp_path: Path, *, sharded: bool
+) -> None:
+    """T-34: parts of a channel, or all of it everywhere, make one model."""
+    files = [(MANY / name).read_text() for name in ("predictor.py", "train")]
+    copy_program(tmp_path / "program", *files)
+    random = np.random.default_rng(0)
+    parts = []
+    for number in range(6):
+        rows = pd.DataFrame(random.normal(size=(200, 3)), columns=list("abc"))
+        parts.append(rows.assign(a=rows["a"] + number % 3))
+    with one_cpu(), Hosts(tmp_path, 3, shared=False) as hosts:
+        for place, name in enumerate(hosts.names):
+            folder = tmp_path / name / "ml/input/data/training"
+            folder.mkdir(parents=True)
+            for number, rows in enumerate(parts):
+                if not sharded or number % 3 == place:
+                    whole = rows.assign(y=rows["a"] * 2 + rows["b"])
+                    whole.to_csv(folder / f"part-{number}.csv", index=False)
+            kind = "ShardedByS3Key" if sharded else "FullyReplicated"
+            config = tmp_path / name / "ml/input/config"
+            config.mkdir()
+            options = {"training": {"S3DistributionType": kind}}
+            (config / "inputdataconfig.json").write_text(json.dumps(options))
+        hosts.start(values={"target": "y", "n_estimators": "30"})
+        for job in (hosts.leader, *hosts.others):
+            assert job.ended(LATE) == 0, job.log()
+    assert "6 files on 3 workers" in hosts.leader.out()
+    model = artifact.load(hosts.leader.base_dir / "model")
+    X = pd.concat(parts).astype("float32")
+    error = model.predict(X) - (X["a"] * 2 + X["b"])
+    assert np.sqrt((error**2).mean()) < 0.3  # of parts with a < 1 alone: over 1

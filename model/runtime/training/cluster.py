@@ -70,11 +70,6 @@ class Hosts(SchedulerPlugin):
         self.tasks: Counter[str] = Counter()
         self.ending = False
 
-    @property
-    def here(self) -> set[str]:
-        """The hosts that have a worker."""
-        return set(self.workers.values())
-
     def add_worker(self, scheduler: Any, worker: str) -> None:
         """Note a worker that has come."""
         name = str(scheduler.workers[worker].name)
@@ -104,18 +99,17 @@ class Hosts(SchedulerPlugin):
                     [task.key], client.client_key, force=True, reason="lost", msg=host
                 )
 
-    def transition(
-        self, key: Any, start: str, finish: str, *_: Any, **more: Any
-    ) -> None:
-        """Count a task that is done."""
-        if (start, finish) == ("processing", "memory"):
-            self.tasks[self.workers.get(more.get("worker", ""), "")] += 1
-        del key
+    def transition(self, *change: Any, worker: str = "", **_: Any) -> None:
+        """Count a task that is done; `change` is its key, and two of Dask's states."""
+        if change[1:3] == ("processing", "memory"):
+            self.tasks[self.workers.get(worker, "")] += 1
 
     def wait(self, condition: Callable[[set[str]], bool], seconds: float) -> bool:
-        """Wait until a condition holds of the hosts that are here."""
+        """Wait until a condition holds of the hosts that have a worker."""
         with self.changed:
-            return self.changed.wait_for(lambda: condition(self.here), seconds)
+            return self.changed.wait_for(
+                lambda: condition(set(self.workers.values())), seconds
+            )
 
 
 def run(job: "Job[Any]", state: "JobState", lead: Callable[[], None]) -> None:
@@ -158,7 +152,6 @@ def _lead(job: "Job[Any]", state: "JobState", lead: Callable[[], None]) -> None:
         job.client = client
         with joblib.parallel_config("dask", client=client), _blamed(hosts):
             lead()
-        hosts.ending = True
         done = ", ".join(f"{host} {hosts.tasks[host]}" for host in job.hosts)
         print(f"tasks by host: {done}", flush=True)
 
@@ -166,7 +159,7 @@ def _lead(job: "Job[Any]", state: "JobState", lead: Callable[[], None]) -> None:
 def _meet(job: "Job[Any]", hosts: Hosts) -> None:
     """Wait for all hosts. Raises: HostLost."""
     if not hosts.wait(set(job.hosts).issubset, PATIENCE):
-        absent = ", ".join(sorted(set(job.hosts) - hosts.here))
+        absent = ", ".join(sorted(set(job.hosts) - set(hosts.workers.values())))
         message = (
             f"PlatformError: no sign of {absent} within {PATIENCE} seconds, of the "
             f"{len(job.hosts)} hosts of this job: their logs say more, if there are any"
@@ -181,7 +174,6 @@ def _blamed(hosts: Hosts) -> Iterator[None]:
     try:
         yield
     except _LOST as exc:
-        hosts.ending = True
         names = ", ".join(hosts.lost) or "a host"
         message = (
             f"PlatformError: lost {names}, and what lay there of the work: the machine "
@@ -189,6 +181,8 @@ def _blamed(hosts: Hosts) -> Iterator[None]:
             f"from its checkpoints\n\n{type(exc).__name__}: {exc}"
         )
         raise HostLost(message) from exc
+    finally:
+        hosts.ending = True
 
 
 def _follow(job: "Job[Any]", state: "JobState") -> None:
