@@ -343,6 +343,18 @@ def test_without_dask_several_hosts_are_refused_before_any_work(
         assert reason(job).startswith("ClientError: a job of several hosts needs Dask")
 
 
+def test_a_single_host_has_nothing_to_do_with_dask(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    (tmp_path / "absent").mkdir()
+    for name in ("dask", "distributed"):
+        (tmp_path / "absent" / f"{name}.py").write_text("raise ImportError")
+    hosts.names = hosts.names[:1]
+    hosts.open()
+    hosts.start(do="no_data", environment={"PYTHONPATH": str(tmp_path / "absent")})
+    assert hosts.leader.ended(LATE) == 0, hosts.leader.log()
+
+
 def test_a_channel_that_is_divided_among_hosts_is_refused(hosts: Hosts) -> None:
     """T-34: a model of the leader's part would know nothing of the others."""
     for name in hosts.names:
