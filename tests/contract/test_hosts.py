@@ -113,11 +113,14 @@ class Predictor:
 LOST = 30  # seconds in which the others notice
 
 
-@pytest.fixture(params=[False])
+@pytest.fixture
 def hosts(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hosts]:
+    """Give two hosts; a test may ask for three, or for a model folder of all."""
+    asked = getattr(request, "param", "")
     program = copy_program(tmp_path / "program", PREDICTOR, TRAIN)
     (program / "work.py").write_text(WORK)
-    with one_cpu(), Hosts(tmp_path, 3, shared=request.param) as found:
+    number = 3 if "three" in asked else 2
+    with one_cpu(), Hosts(tmp_path, number, shared="shared" in asked) as found:
         yield found
 
 
@@ -140,6 +143,7 @@ def assert_failed(job: Training, words: str, seconds: float = LATE) -> None:
     assert not list((job.base_dir / "model").iterdir())
 
 
+@pytest.mark.parametrize("hosts", ["three"], indirect=True)
 def test_all_hosts_work_and_the_leader_alone_saves_the_model(hosts: Hosts) -> None:
     """T-20, T-21, T-38: plain n_jobs=-1, and the forest of a single host."""
     hosts.start()
@@ -157,7 +161,7 @@ def test_all_hosts_work_and_the_leader_alone_saves_the_model(hosts: Hosts) -> No
     assert np.array_equal(found.predict_proba(X), expected.predict_proba(X))
 
 
-@pytest.mark.parametrize("hosts", [True], indirect=True)
+@pytest.mark.parametrize("hosts", ["three, shared"], indirect=True)
 def test_hosts_may_start_in_any_order_and_end_after_the_leader(hosts: Hosts) -> None:
     """R-04, T-22, T-38: local mode stops all hosts as soon as one ends."""
     hosts.start(2)
@@ -186,6 +190,7 @@ def test_the_cluster_is_heard_on_the_addresses_of_the_hosts_alone(
     assert listening <= {*hosts.names, "127.0.0.1"}
 
 
+@pytest.mark.parametrize("hosts", ["three"], indirect=True)
 def test_a_host_that_is_lost_with_data_fails_the_job_which_then_goes_on(
     hosts: Hosts,
 ) -> None:
@@ -228,6 +233,7 @@ def test_a_host_that_is_lost_while_the_leader_works_alone_costs_nothing(
     assert hosts.leader.ended(LATE) == 0, hosts.leader.log()
 
 
+@pytest.mark.parametrize("hosts", ["three"], indirect=True)
 def test_a_host_that_is_lost_before_it_works_is_named(
     hosts: Hosts, tmp_path: Path
 ) -> None:
@@ -295,7 +301,7 @@ def test_a_stop_of_all_hosts_leaves_what_the_leader_has(hosts: Hosts, do: str) -
         assert json.loads(description.read_text())["partial"] is True
 
 
-@pytest.mark.parametrize("hosts", [True], indirect=True)
+@pytest.mark.parametrize("hosts", ["shared"], indirect=True)
 def test_a_stop_of_one_host_waits_for_the_leader_and_leaves_its_model(
     hosts: Hosts,
 ) -> None:
@@ -310,7 +316,7 @@ def test_a_stop_of_one_host_waits_for_the_leader_and_leaves_its_model(
     assert (hosts.leader.base_dir / "model/model.joblib").exists()
 
 
-@pytest.mark.parametrize("hosts", [True], indirect=True)
+@pytest.mark.parametrize("hosts", ["shared"], indirect=True)
 def test_a_stop_of_a_host_that_does_not_work_yet_ends_it(hosts: Hosts) -> None:
     """R-04, T-42, T-43: and leaves the model alone, which is the leader's."""
     hosts.start(1)

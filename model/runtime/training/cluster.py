@@ -47,15 +47,20 @@ if TYPE_CHECKING:
 
 PORT = 8786  # Dask's own; at 8787 a scheduler answers HTTP, with a dashboard or without
 PATIENCE = 15 * 60  # seconds that hosts may start apart, as in SageMaker's toolkit
-SILENCE = 20  # seconds after which a host that cannot be reached is gone
+SILENCE = 15  # seconds after which a host that cannot be reached is gone
 FAREWELL = 5  # seconds that the others have to hear of the leader's end
 _OUTCOME = "outcome"  # of the leader: its reason for failing, or no text
+_LOGGED = {  # by Dask: what a job does not tell itself
+    "distributed": "critical",
+    "distributed.client": "critical",
+    "distributed.nanny.memory": "warning",
+}
 _SETTINGS = {
     "distributed.comm.timeouts.tcp": f"{SILENCE}s",
     # Code that holds Python's lock for minutes is no reason to give its worker up.
     "distributed.scheduler.worker-ttl": None,
-    # Of what Dask logs, what a job does not tell itself.
-    "logging": {"distributed": "critical", "distributed.nanny.memory": "warning"},
+    "distributed.worker.profile.enabled": False,  # which nobody looks at
+    "logging": _LOGGED,
 }
 _LOST = (CancelledError, CommClosedError, KilledWorker)  # as Dask tells joblib
 
@@ -118,7 +123,8 @@ def run(job: "Job[Any]", state: "JobState", lead: Callable[[], None]) -> None:
     Raises: HostLost.
     """
     dask.config.set(_SETTINGS)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told
+    for name, level in _LOGGED.items():  # their levels are set with the first import
+        logging.getLogger(name).setLevel(level.upper())
     if job.leader:
         _lead(job, state, lead)
     else:
@@ -137,7 +143,7 @@ def _lead(job: "Job[Any]", state: "JobState", lead: Callable[[], None]) -> None:
     scheduler.add_plugin(hosts)
     client = Client(cluster)
 
-    def tell() -> None:
+    def tell() -> None:  # each other host ends its worker once it has heard
         hosts.ending = True
         reason = ""
         with suppress(FileNotFoundError):
@@ -162,7 +168,7 @@ def _meet(job: "Job[Any]", hosts: Hosts) -> None:
         absent = ", ".join(sorted(set(job.hosts) - set(hosts.workers.values())))
         message = (
             f"PlatformError: no sign of {absent} within {PATIENCE} seconds, of the "
-            f"{len(job.hosts)} hosts of this job: their logs say more, if there are any"
+            f"{len(job.hosts)} hosts of this job: look for their own logs"
         )
         raise HostLost(message)
     print(f"{len(job.hosts)} hosts work as one: {', '.join(job.hosts)}", flush=True)
@@ -188,11 +194,11 @@ def _blamed(hosts: Hosts) -> Iterator[None]:
 def _follow(job: "Job[Any]", state: "JobState") -> None:
     """Work for the leader until it has ended. Raises: HostLost, where it has failed."""
     leader = job.hosts[0]
-    address, leaders = _reached(leader)
-    with _worker(job, address, leaders):
+    here, there = _reached(leader)
+    with _worker(job, here, there):
         outcome = f"PlatformError: the leader {leader} was lost"
-        with suppress(OSError, CancelledError):
-            client = Client(f"tcp://{leaders}:{PORT}", set_as_default=False)
+        with suppress(Exception):  # whatever Dask makes of that
+            client = Client(f"tcp://{there}:{PORT}", set_as_default=False)
             state.follows = True
             print(f"working for {leader}", flush=True)
             outcome = Variable(_OUTCOME, client).get()
@@ -203,7 +209,7 @@ def _follow(job: "Job[Any]", state: "JobState") -> None:
 
 @contextmanager
 def _worker(job: "Job[Any]", address: str, leader: str) -> Iterator[None]:
-    """Run Dask's workers of this host; they end with the process that keeps them."""
+    """Run Dask's workers of this host, with all of its CPUs and its memory."""
     budget = Budget.measure()
     options = {
         "host": address,
@@ -236,7 +242,7 @@ def _worker(job: "Job[Any]", address: str, leader: str) -> Iterator[None]:
 
 
 def _reached(leader: str) -> tuple[str, str]:
-    """Wait for the leader's port (T-22). Returns: the addresses of both ends of a way.
+    """Wait for the leader's port (T-22). Returns: this host's address, the leader's.
 
     Raises: HostLost.
     """
@@ -247,7 +253,7 @@ def _reached(leader: str) -> tuple[str, str]:
         time.sleep(0.5)
     message = (
         f"PlatformError: the leader {leader} did not answer at port {PORT} within "
-        f"{PATIENCE} seconds: its own log says more, if there is one"
+        f"{PATIENCE} seconds: look for its own log"
     )
     raise HostLost(message)
 
