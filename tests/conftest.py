@@ -53,6 +53,17 @@ def image() -> Iterator[str]:
     subprocess.run(["docker", "image", "rm", "--force", name], check=False)
 
 
+@pytest.fixture(scope="session")
+def image_with_dask(image: str) -> Iterator[str]:
+    """Add to the image what several hosts need, as add-package.sh does."""
+    name = f"{image}-dask"
+    line = f"FROM {image}\nRUN /opt/venv/bin/pip install --no-cache-dir distributed\n"
+    command = ["docker", "build", "--tag", name, "-"]
+    subprocess.run(command, input=line, text=True, check=True)
+    yield name
+    subprocess.run(["docker", "image", "rm", "--force", name], check=False)
+
+
 @pytest.fixture
 def base_dir(tmp_path: Path) -> Path:
     """Give an empty tree in the place of /opt/ml."""

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import ROOT, Container, Server, Training, check, copy_program
+from harness import ROOT, Container, Server, Training, check, copy_program, linux_only
+from hosts import LATE, Hosts, one_cpu, tasks
 from runtime.models import artifact
 from runtime.training import stopping
 
@@ -63,6 +64,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the recipe over `model/`, as its owner does."""
     files = [(RESUMABLE / name).read_text() for name in ("predictor.py", "train")]
     folder = copy_program(tmp_path_factory.mktemp("recipe") / "program", *files)
+    shutil.copy(RESUMABLE / "candidates.py", folder)
     (folder / "train").chmod(0o755)
     return folder
 
@@ -88,9 +90,35 @@ def test_a_search_that_is_killed_at_any_moment_ends_with_the_same_model(
     assert np.array_equal(answers(killed), answers(whole))
 
 
+@linux_only
+def test_a_search_on_three_hosts_ends_with_the_model_of_one(
+    program: Path, tmp_path: Path
+) -> None:
+    """T-38, T-45: a host that is killed costs time; each has read its own channel."""
+    alone = tree(tmp_path / "alone/ml")
+    with Training(program, alone) as job:
+        assert job.ended() == 0, job.log()
+    shutil.copytree(program, tmp_path / "program")
+    with one_cpu(), Hosts(tmp_path, 3, shared=False) as hosts:
+        for name in hosts.names:
+            rows = ROOT / "local-test/test-dir/input/data"
+            shutil.copytree(rows, tmp_path / name / "ml/input/data")
+        hosts.start(values=VALUES)
+        hosts.leader.reaches(lambda: "candidate 1 of 4" in hosts.leader.out(), LATE)
+        hosts.others[0].kill()
+        for job in (hosts.leader, hosts.others[1]):
+            assert job.ended(LATE) == 0, job.log()
+    assert np.array_equal(answers(hosts.leader.base_dir), answers(alone))
+    counts = tasks(hosts.leader.out())
+    assert sum(counts.values()) >= 4 * 2
+    assert counts[hosts.names[0]]
+    assert counts[hosts.names[2]]
+    assert not list((hosts.others[1].base_dir / "checkpoints").iterdir())
+
+
 def mounted(program: Path) -> list[str]:
     """Give the options that put the recipe into the image."""
-    names = ("train", "predictor.py")
+    names = ("train", "predictor.py", "candidates.py")
     volumes = (f"{program / name}:/opt/program/{name}:ro" for name in names)
     return [word for volume in volumes for word in ("--volume", volume)]
 
@@ -320,7 +348,7 @@ def test_own_features_are_computed_in_serving_as_in_training(
     ratios = '[["bill_length_mm", "bill_depth_mm"]]'
     folder = recipe(tmp_path, "hist_gradient_boosting", target="species", ratios=ratios)
     said = trained(folder)
-    assert "Categories, which is not scikit-learn's, has no proven conversion" in said
+    assert "Categories, a class of your own, has no proven conversion" in said
     model = estimator(folder, monkeypatch)
     rows, body = rows_of(PENGUINS, "species")
     assert "bill_length_mm/bill_depth_mm" in model[:-1].transform(rows)
@@ -485,7 +513,8 @@ def test_contributions_and_the_base_sum_up_to_the_prediction(
 
 
 RECIPES = sorted(file.parent.name for file in EXAMPLES.glob("*/train"))
-APART = {"mlflow"}  # whose package is not here: tests/clients/test_mlflow.py has it
+# A package that is not here (tests/clients/test_mlflow.py has it), and several hosts.
+APART = {"mlflow", "many_hosts"}
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name not in APART])
@@ -505,3 +534,42 @@ def test_the_table_of_recipes_has_a_line_for_each_folder() -> None:
     assert sorted(listed) == RECIPES
     for name in listed:
         assert f"cp examples/{name}/train " in (EXAMPLES / name / "train").read_text()
+
+
+MANY = ROOT / "examples/many_hosts"
+
+
+@linux_only
+@pytest.mark.parametrize("sharded", [True, False])
+def test_boosted_trees_of_rows_that_stay_on_their_hosts(
+    tmp_path: Path, *, sharded: bool
+) -> None:
+    """T-34: parts of a channel, or all of it everywhere, make one model."""
+    files = [(MANY / name).read_text() for name in ("predictor.py", "train")]
+    copy_program(tmp_path / "program", *files)
+    random = np.random.default_rng(0)
+    parts = []
+    for number in range(6):
+        rows = pd.DataFrame(random.normal(size=(200, 3)), columns=list("abc"))
+        parts.append(rows.assign(a=rows["a"] + number % 3))
+    with one_cpu(), Hosts(tmp_path, 3, shared=False) as hosts:
+        for place, name in enumerate(hosts.names):
+            folder = tmp_path / name / "ml/input/data/training"
+            folder.mkdir(parents=True)
+            for number, rows in enumerate(parts):
+                if not sharded or number % 3 == place:
+                    whole = rows.assign(y=rows["a"] * 2 + rows["b"])
+                    whole.to_csv(folder / f"part-{number}.csv", index=False)
+            kind = "ShardedByS3Key" if sharded else "FullyReplicated"
+            config = tmp_path / name / "ml/input/config"
+            config.mkdir()
+            options = {"training": {"S3DistributionType": kind}}
+            (config / "inputdataconfig.json").write_text(json.dumps(options))
+        hosts.start(values={"target": "y", "n_estimators": "30"})
+        for job in (hosts.leader, *hosts.others):
+            assert job.ended(LATE) == 0, job.log()
+    assert "6 files on 3 workers" in hosts.leader.out()
+    model = artifact.load(hosts.leader.base_dir / "model")
+    X = pd.concat(parts).astype("float32")
+    error = model.predict(X) - (X["a"] * 2 + X["b"])
+    assert np.sqrt((error**2).mean()) < 0.3  # of parts with a < 1 alone: over 1

@@ -2,6 +2,7 @@
 
 Error: its text is a sentence for people
 ├── ClientError            training: the data or the hyperparameters are wrong
+├── HostLost               training: of several hosts another is gone, or has failed
 ├── ModelError             the model folder cannot be served: the process ends
 ├── ThreadsLeft            loading left threads behind: it must not precede a fork
 ├── SettingsError          an environment variable is wrong: the process ends
@@ -30,6 +31,10 @@ class Error(Exception):
 
 class ClientError(Error):
     """The owner of the training job can repair this: data or hyperparameters."""
+
+
+class HostLost(Error):
+    """Another host of the job is gone or has failed; the text is a whole reason."""
 
 
 class ModelError(Error):

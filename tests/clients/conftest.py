@@ -1,6 +1,7 @@
 """Fixtures: an image with an owner's files, and machines of users."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,9 @@ from harness import docker
 TRAIN = """#!/usr/bin/env python3
 from runtime import run
 
-import time
+import os
 
+from joblib import Parallel, delayed
 from pydantic import BaseModel
 from runtime import split_target
 from sklearn.neighbors import KNeighborsClassifier
@@ -25,16 +27,15 @@ class Hyperparameters(BaseModel):
     items: list[int] = []
     table: dict[str, int] = {}
     text: str = ""
-    slow: str = ""
 
 
 def train(job):
     print("channels:", *job.channels)
     X, y = split_target(job.read("training"), "name")
-    if job.hyperparameters.slow == "leader" and job.leader:
-        time.sleep(4)  # meanwhile the other host comes to its end
-    if job.hyperparameters.slow == "follower" and not job.leader:
-        time.sleep(60)  # until it is stopped
+    if len(job.hosts) > 1:
+        at_work = job.client.run(os.getenv, "SM_CURRENT_HOST").values()
+        print("at work:", *sorted(set(at_work)))
+        Parallel(n_jobs=-1)(delayed(pow)(number, 2) for number in range(20))
     job.save(KNeighborsClassifier(1).fit(X, y), X)
 
 
@@ -56,7 +57,20 @@ class Predictor:
 @pytest.fixture(scope="session")
 def owners_image(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Build the image with the files of another owner."""
-    name, folder = f"{image}-clients", tmp_path_factory.mktemp("image")
+    yield from built(image, tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="session")
+def owners_image_with_dask(
+    image_with_dask: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Build the same for several hosts."""
+    yield from built(image_with_dask, tmp_path_factory.mktemp("image"))
+
+
+def built(image: str, folder: Path) -> Iterator[str]:
+    """Build an image with the owner's files, which is gone at the end."""
+    name = f"{image}-clients"
     copy = f"FROM {image}\nCOPY train predictor.py /opt/program/\n"
     (folder / "Dockerfile").write_text(copy)
     (folder / "train").write_text(TRAIN)

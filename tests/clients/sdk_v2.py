@@ -60,14 +60,9 @@ def fail(image: str) -> str:
     return ""
 
 
-def slow_leader(image: str) -> None:
-    """Train on two hosts, of which the one that saves the model ends last."""
-    fit(image, "slow_leader", hosts=2, slow="leader")
-
-
-def slow_follower(image: str) -> None:
-    """Train on two hosts, of which the one that saves the model ends first."""
-    fit(image, "slow_follower", hosts=2, slow="follower")
+def two_hosts(image: str) -> None:
+    """Train on two hosts, of which one saves the model."""
+    fit(image, "two_hosts", hosts=2)
 
 
 def model(image: str) -> Model:
@@ -139,7 +134,7 @@ def transform(name: str, strategy: str, assemble: str | None) -> str:
     return Path(f"{strategy}-{assemble}/rows.csv.out").read_text()
 
 
-SCENARIOS = (train, fail, slow_leader, slow_follower, endpoint, batch)
+SCENARIOS = (train, fail, two_hosts, endpoint, batch)
 
 if __name__ == "__main__":
     scenario, image_uri = sys.argv[1:]

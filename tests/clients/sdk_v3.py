@@ -17,13 +17,13 @@ from sagemaker.train.model_trainer import Mode
 from clients.every_type import EVERY_TYPE
 
 
-def fit(image: str, output: str, **options: Any) -> None:
+def fit(image: str, output: str, hosts: int = 1, **options: Any) -> None:
     """Train on `training/`; the archives go to `output/compressed_artifacts`."""
     Path(output).mkdir()
     trainer = ModelTrainer(
         training_mode=Mode.LOCAL_CONTAINER,
         training_image=image,
-        compute=Compute(instance_type="local_cpu", instance_count=1),
+        compute=Compute(instance_type="local_cpu", instance_count=hosts),
         local_container_root=str(Path(output).resolve()),
         **options,
     )
@@ -42,6 +42,11 @@ def source(image: str) -> None:
     fit(image, "source", hyperparameters=EVERY_TYPE, source_code=code)
 
 
+def two_hosts(image: str) -> None:
+    """Train on two hosts, of which one saves the model."""
+    fit(image, "two_hosts", hosts=2, hyperparameters={"count": 1})
+
+
 def fail(image: str) -> str:
     """Train with what cannot be. Returns: what the caller is told."""
     try:
@@ -51,7 +56,7 @@ def fail(image: str) -> str:
     return ""
 
 
-SCENARIOS = (train, source, fail)
+SCENARIOS = (train, source, two_hosts, fail)
 
 if __name__ == "__main__":
     scenario, image_uri = sys.argv[1:]

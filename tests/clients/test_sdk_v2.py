@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,15 @@ def test_the_caller_learns_why_a_job_has_failed(
     assert members(machine.home / "failed/model.tar.gz") == []
 
 
-@pytest.mark.parametrize("scenario", ["slow_leader", "slow_follower"])
-def test_of_two_hosts_the_model_is_there_whichever_ends_first(
-    machine: Machine, owners_image: str, scenario: str
+def test_two_hosts_work_together_and_the_model_is_there(
+    machine: Machine, owners_image_with_dask: str
 ) -> None:
     """R-02, R-04, T-38: local mode stops both as soon as one ends."""
-    assert_alone(machine.run(PROGRAM, scenario, owners_image))
-    archive = machine.home / scenario / "model.tar.gz"
+    ran = machine.run(PROGRAM, "two_hosts", owners_image_with_dask)
+    assert_alone(ran)
+    assert re.search("at work: algo-1-[a-z0-9]+ algo-2-", ran.log)
+    assert "tasks by host: algo-1-" in ran.log
+    archive = machine.home / "two_hosts/model.tar.gz"
     assert members(archive) == ["model.joblib", "model.json"]
 
 

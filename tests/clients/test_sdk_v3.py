@@ -1,6 +1,7 @@
 """The image under the SageMaker Python SDK v3, in local container mode."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ def test_hyperparameters_of_every_type_arrive_with_their_types(
     assert members(archive) == ["model.joblib", "model.json"]
     given = json.loads(member(archive, "model.json"))["hyperparameters"]
     assert {name: given[name] for name in EVERY_TYPE} == EVERY_TYPE
+
+
+def test_two_hosts_work_together_and_the_model_is_there(
+    machine: Machine, owners_image_with_dask: str
+) -> None:
+    """R-02, R-04, T-38: the interface that the SDK names is none."""
+    ran = machine.run(PROGRAM, "two_hosts", owners_image_with_dask)
+    assert ran.calls == []
+    assert ran.hosts == []
+    assert re.search(r"at work: algo-1\S* algo-2", ran.log)
+    assert "tasks by host: algo-1" in ran.log
+    archive = machine.home / "two_hosts/compressed_artifacts/model.tar.gz"
+    assert members(archive) == ["model.joblib", "model.json"]
 
 
 def test_the_caller_learns_why_a_job_has_failed(

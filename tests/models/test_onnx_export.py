@@ -592,7 +592,7 @@ class Ratio(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     [
         (
             Ratio(),
-            "^Ratio, which is not scikit-learn's, has no proven conversion to ONNX$",
+            "^Ratio, a class of your own, has no proven conversion to ONNX$",
         ),
         (KNNImputer(), "^KNNImputer has no proven conversion to ONNX$"),
         (FunctionTransformer(np.sin), "a function that ONNX has not: sin$"),

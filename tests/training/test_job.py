@@ -3,6 +3,7 @@
 import html
 import json
 import math
+import pickle
 import re
 import subprocess
 from pathlib import Path
@@ -394,6 +395,23 @@ def test_an_earlier_model_is_not_read_from_an_empty_channel(base_dir: Path) -> N
     (base_dir / "input/data/model").mkdir()
     with pytest.raises(ClientError, match=r"^channel 'model': no model\.joblib in"):
         job(base_dir).previous_model()
+
+
+def test_a_job_that_travels_is_that_of_the_host_where_it_arrives(
+    base_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T-20: small, always the same one, and with the channels of that host."""
+    sent = pickle.dumps(job(base_dir, 7))
+    assert len(sent) < 1000
+    for name in ("here", "there"):
+        channel = tmp_path / name / "input/data/training"
+        channel.mkdir(parents=True)
+        (channel / "rows.csv").write_text(f"place\n{name}\n")
+        monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / name))
+        arrived = pickle.loads(sent)
+        assert arrived is pickle.loads(sent)
+        assert arrived.hyperparameters.rounds == 7
+        assert arrived.read("training")["place"].tolist() == [name]
 
 
 def test_a_notebook_has_a_job_too(base_dir: Path) -> None:

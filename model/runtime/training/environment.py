@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -18,7 +17,6 @@ from typing import Any
 from runtime.errors import ClientError
 from runtime.resources import cpu_count
 
-SKEW = 20  # seconds that the hosts of a job may start apart in local mode
 _ALIASES = {"training": "train", "train": "training"}  # both are habits (T-19)
 
 
@@ -67,8 +65,7 @@ class Environment:
 
         Raises: ClientError, which names the channels that there are.
         """
-        known = self.channels
-        found = next((n for n in (name, _ALIASES.get(name)) if n in known), name)
+        known, found = self.channels, self._known(name)
         folder = self.base_dir / "input/data" / found
         options = self._options.get(found) or {}
         if options.get("TrainingInputMode") == "Pipe":  # T-29
@@ -77,7 +74,7 @@ class Environment:
                 "give it the input mode FastFile, which starts as quickly"
             )
             raise ClientError(message)
-        if options.get("S3DistributionType") == "ShardedByS3Key" and _is_empty(folder):
+        if self.is_sharded(name) and _is_empty(folder):
             message = (
                 f"channel {found!r} has no file for the host {self.host}: it is "
                 f"ShardedByS3Key over {len(self.hosts)} hosts and has fewer objects "
@@ -89,6 +86,15 @@ class Environment:
             message = f"no channel {name!r} at {folder}; channels of this job: {there}"
             raise ClientError(message)
         return folder
+
+    def is_sharded(self, name: str) -> bool:
+        """Whether each host has some files of a channel, and no other host has them."""
+        options = self._options.get(self._known(name)) or {}
+        return bool(options.get("S3DistributionType") == "ShardedByS3Key")
+
+    def _known(self, name: str) -> str:
+        known = self.channels
+        return next((n for n in (name, _ALIASES.get(name)) if n in known), name)
 
     def variables(self, hyperparameters: Mapping[str, Any]) -> dict[str, str]:
         """Give the variables of the training toolkit, spelt as it does (T-25)."""
@@ -167,36 +173,18 @@ def hold(folder: Path) -> None:
     """Let the hosts that share the leader's model folder wait for its end (R-04)."""
     with suppress(OSError):  # a file system without locks
         handle = os.open(folder, os.O_RDONLY)
-        for _ in range(10):  # a host that looks whether it is held, holds it meanwhile
-            with suppress(BlockingIOError):
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            time.sleep(0.05)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def wait_for_leader(folder: Path) -> None:
     """Wait until the leader's process is gone, if it holds this folder too.
 
-    So it is in local mode, which stops all hosts as soon as one ends (R-04), and where
-    the leader may start last. In SageMaker, which alone names the job, each host has a
-    folder of its own: nobody holds it, and nobody is waited for.
+    So it is in local mode, which stops all hosts as soon as one ends (R-04). In
+    SageMaker each host has a folder of its own: nobody holds it.
     """
-    local = "TRAINING_JOB_ARN" not in os.environ
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
-        end = time.monotonic() + SKEW
-        while local and time.monotonic() < end and not _is_held(handle):
-            time.sleep(0.1)
         fcntl.flock(handle, fcntl.LOCK_SH)
-
-
-def _is_held(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    fcntl.flock(handle, fcntl.LOCK_UN)
-    return False
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import runtime
-from runtime.errors import ClientError, Error
+from runtime.errors import ClientError, Error, HostLost
 from runtime.training.environment import Environment, empty
 
 LINGER = 10  # seconds that a failed job has for what its packages do at the end
@@ -103,10 +103,11 @@ def reason(exc: BaseException, said: str = "") -> str:
         return "Interrupted before the job had ended"
     if cure := _cure(exc):
         return f"PlatformError: {_short(exc)}{cure}\n\n{_trace(exc)}"
-    if isinstance(exc, ClientError):
-        return f"ClientError: {exc}"
+    if isinstance(exc, HostLost):  # which may have the reason of the leader
+        return str(exc)
     if isinstance(exc, Error):
-        return f"AlgorithmError: {exc}"
+        turn = "ClientError" if isinstance(exc, ClientError) else "AlgorithmError"
+        return f"{turn}: {exc}"
     if isinstance(exc, SystemExit):
         return f"AlgorithmError: train ended with {_exit(exc, said)}"
     where = f"{_place(exc)}{_absent(exc)}"

@@ -4,6 +4,7 @@ The order of things around it is in runner.py.
 """
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -36,6 +37,9 @@ from runtime.training.stopping import JobState
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from distributed import Client
+    from pydantic import BaseModel
+
     from runtime.training.checkpoints import Checkpoints
 
 LEARNED_FROM, MEASURED_ON = ("training", "train"), ("validation", "test")  # channels
@@ -62,10 +66,15 @@ class Job(Environment, Generic[Declared]):
         self.hyperparameters = hyperparameters
         self.name = name
         self.metrics: dict[str, float] = {}
+        self.client: Client | None = None  # of Dask, while several hosts train
         self._state = state or JobState(base_dir)
         self._missing: dict[str, Sequence[str]] = {}
         self._learned: data.Learned | None = None
         self._notes: list[str] = []  # for the report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process or host, as the job that is there."""
+        return _arrive, (self.base_dir, self.hyperparameters, self.name)
 
     def read(self, name: str, **pandas_options: Any) -> pd.DataFrame:
         """Read all files of a channel into one frame, as `data.read` says.
@@ -73,6 +82,14 @@ class Job(Environment, Generic[Declared]):
         Columns of `validation` or `test` are to hold what those of `training` do, if
         that was read before. Raises: ClientError.
         """
+        if self.client is not None and self.is_sharded(name):
+            message = (
+                f"channel {name!r} is ShardedByS3Key: this host has some of its files, "
+                "and a model of those would know nothing of the others; make it "
+                "FullyReplicated, or let each host read its own part, as "
+                "examples/many_hosts does"
+            )
+            raise ClientError(message)
         learned = self._learned if name in MEASURED_ON else None
         with self._step(f"read {name}"):
             rows = data.read(self.channel(name), learned, **pandas_options)
@@ -281,6 +298,16 @@ class Job(Environment, Generic[Declared]):
             "classes": classes_of(model),
             "columns": Schema.learn(X, na_values=self._missing).to_json(),
         }
+
+
+_arrived: dict[tuple[Path, str, str], Job[Any]] = {}
+
+
+def _arrive(base_dir: Path, hyperparameters: "BaseModel", name: str) -> Job[Any]:
+    """Give the job that a task was handed: in one process it is always the same."""
+    place = Path(os.environ.get("SAGEMAKER_BASE_DIR", base_dir)).resolve()
+    key = place, name, hyperparameters.model_dump_json()
+    return _arrived.setdefault(key, Job(place, hyperparameters, name))
 
 
 def pattern(name: str) -> str:

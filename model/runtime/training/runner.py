@@ -20,7 +20,7 @@ import runtime
 from runtime.errors import ClientError, ModelError
 from runtime.resources import memory_left
 from runtime.training import failure, stopping, validation
-from runtime.training.environment import empty, hold, wait_for_leader
+from runtime.training.environment import empty, hold
 from runtime.training.stopping import JobState
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def run(
     with _told(state):
         begin(state)
         job = _job(state, declared)
-        _train(job, train, state)
-        if job.leader:
-            _validate(job, state)
+        work = functools.partial(_work, job, train, state)
+        if len(job.hosts) == 1:
+            work()
         else:
-            wait_for_leader(job.model_dir)
-        partial = "partial " if state.partial else ""
-        print(f"{partial}model saved in {job.model_dir} after {_spent(state)}")
+            from runtime.training import cluster  # noqa: PLC0415 -- and Dask
+
+            cluster.run(job, state, work)
         state.status = 0
     sys.exit(state.status)
 
@@ -92,6 +92,8 @@ def _told(state: JobState) -> Iterator[None]:
             state.ending.acquire()
             state.status = failure.fail(state.environment, exc, stderr.last)
             failure.leave_within(failure.LINGER, state.status)
+    finally:
+        state.tell_hosts()
 
 
 @functools.cache  # once, be it before the owner's files are imported or in `run`
@@ -124,6 +126,16 @@ def _job(state: JobState, declared: "type[Declared]") -> "Job[Declared]":
     return job
 
 
+def _work(
+    job: "Job[Declared]", train: "Callable[[Job[Declared]], None]", state: JobState
+) -> None:
+    """Make a model, and ask it. Raises: ModelError."""
+    _train(job, train, state)
+    _validate(job, state)
+    partial = "partial " if state.partial else ""
+    print(f"{partial}model saved in {job.model_dir} after {_spent(state)}", flush=True)
+
+
 def _train(
     job: "Job[Declared]", train: "Callable[[Job[Declared]], None]", state: JobState
 ) -> None:
@@ -133,7 +145,7 @@ def _train(
     except SystemExit as exc:
         if exc.code not in (None, 0):
             raise
-    if job.leader and not any(job.model_dir.iterdir()):
+    if not any(job.model_dir.iterdir()):
         cure = "call job.save(model, X), or write the model's files there"
         message = f"train wrote nothing to {job.model_dir}: {cure}"
         raise ModelError(message)

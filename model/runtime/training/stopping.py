@@ -17,6 +17,8 @@ from runtime.training import failure, validation
 from runtime.training.environment import Environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from runtime.training.job import Job
@@ -39,6 +41,10 @@ class JobState:
         self.ending = threading.RLock()  # one thread ends the job, and never lets go
         self.status: int | None = None  # of the process, once that is known
         self.validator: validation.FreshProcess | None = None  # from `begin` on
+        # Of several hosts: what tells the others how the leader has ended, and whether
+        # this one ends as the leader does.
+        self.tell_hosts: Callable[[], None] = lambda: None
+        self.follows = False
         self.seconds: dict[str, float] = {}  # by step, in the order of their ends
         # Rows of X: of which the end of the job asks for predictions, and what the
         # model's own are; that the model of the newest checkpoint was fitted on; on
@@ -95,8 +101,11 @@ def _mask(how: int) -> None:
 def _stop(state: JobState) -> None:
     """End the job, unless a model was saved or the owner's code is about to save one.
 
-    What is left then is the model of the newest checkpoint, or nothing.
+    What is left then is the model of the newest checkpoint, or nothing. A host that
+    follows another works on, so that the leader can save what it has.
     """
+    if state.follows:
+        return
     if state.asked:
         state.saved.wait(GRACE)
     with state.saving:  # a save that has begun is let finish
@@ -109,7 +118,7 @@ def _stop(state: JobState) -> None:
         except BaseException as exc:  # noqa: BLE001 -- the outermost line of this thread
             failure.fail(state.environment, exc)
         finally:
-            _leave(status)
+            _leave(state, status)
 
 
 def _promote(state: JobState) -> int:
@@ -125,8 +134,9 @@ def _promote(state: JobState) -> int:
     return 0
 
 
-def _leave(status: int) -> NoReturn:
+def _leave(state: JobState, status: int) -> NoReturn:
     try:
+        state.tell_hosts()
         sys.stdout.flush()
         for child in multiprocessing.active_children():
             child.terminate()  # joblib's workers would finish what they are at
