@@ -209,13 +209,6 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path) -> None:
         block.run(namespace)
 
 
-def test_the_readme_deploys_a_model(boto3: Boto3) -> None:
-    (block,) = [b for b in blocks_of(ROOT / "README.md") if "import boto3" in b.code]
-    block.run({})
-    called = [call.operation for call in boto3.calls]
-    assert called == ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"]
-
-
 # Laws of deploy.md
 
 

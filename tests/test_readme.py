@@ -53,9 +53,18 @@ def test_its_tables_of_speed_are_those_of_the_newest_results(name: str) -> None:
 
 
 def test_every_file_that_it_names_is_there() -> None:
-    named = re.findall(r"`((?:model|local-test|tests|docs)/[\w./-]*)[ `]", README)
+    named = re.findall(
+        r"`((?:model|local-test|tests|docs|deploy|examples)/[\w./-]*)[ `]", README
+    )
     made = {"local-test/test-dir/model", "local-test/test-dir/output/data/report.html"}
     assert [n for n in named if n not in made and not (ROOT / n).exists()] == []
+
+
+def test_the_scripts_that_it_deploys_with_are_tried_with_the_sdk() -> None:
+    scripts = re.findall(r"^\$ (?:python )?deploy/([\w.]+) ", README, re.MULTILINE)
+    assert scripts == ["role.sh", "train.py", "endpoint.py", "clean.py"]
+    tests = [path.read_text() for path in (ROOT / "tests/deployment").glob("test_*.py")]
+    assert [name for name in scripts if name not in "\n".join(tests)] == []
 
 
 def test_every_package_and_module_of_the_runtime_is_on_its_map() -> None:
