@@ -241,12 +241,12 @@ def _members(part: Any) -> Iterable[Any]:
 
 def _inner(part: Any, x: Any) -> Iterator[tuple[Any, Any]]:
     """Give the steps of a fitted pipeline, or of columns, with their own rows."""
-    if x is None or not getattr(part, "__sklearn_is_fitted__", bool)():
+    if x is None:
         return
-    if isinstance(part, ColumnTransformer):
+    if isinstance(part, ColumnTransformer) and hasattr(part, "transformers_"):
         for name, step, _ in part.transformers_:
             yield step, x.iloc[:, part._transformer_to_input_indices[name]]  # noqa: SLF001
-    elif isinstance(part, Pipeline):
+    elif isinstance(part, Pipeline) and part.__sklearn_is_fitted__():
         for step in steps_of(part):
             yield step, x
             x = step.transform(x) if hasattr(step, "transform") else x
