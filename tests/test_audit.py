@@ -134,7 +134,8 @@ def audit(
     path = f"{checkout.parent}/bin:{os.environ['PATH']}"
     result = subprocess.run(
         [checkout / "local-test/audit.sh", *arguments],
-        env=environment(PATH=path, UV_HTTP_RETRIES=0, **given),
+        # uv looks the pins up in the index first: once for all tests, with patience.
+        env=environment(PATH=path, UV_CACHE_DIR=uv_environment() / "cache", **given),
         capture_output=True,
         text=True,
         timeout=120,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from containers import Run, configure, log, owner, status
+from containers import configure, owner
 from harness import Container, docker
 from runtime.training import stopping
 
@@ -186,23 +186,15 @@ def test_check_04_a_fifo_is_refused_and_nothing_waits_for_it(
     assert said.startswith("ClientError: channel 'training' is a pipe")
 
 
-def test_check_05_of_two_hosts_the_first_saves_the_model(
-    run: Run, opt_ml: Path, tmp_path: Path
+@pytest.mark.parametrize("host", ["algo-1", "algo-2"])
+def test_check_05_without_dask_no_one_of_several_hosts_begins(
+    image: str, opt_ml: Path, host: str
 ) -> None:
-    """T-21, T-38: by the order of names, in which algo-10 is before algo-2."""
-    folders = {"algo-2": tmp_path / "second", "algo-10": opt_ml}
-    shutil.copytree(opt_ml, folders["algo-2"])
-    jobs = {}
-    for host, folder in folders.items():
-        hosts = {"current_host": host, "hosts": sorted(folders)}
-        configure(folder, "resourceconfig.json", hosts)
-        named = "--env", "TRAINING_JOB_ARN=arn:aws:sagemaker:eu-west-1:111122223333:x"
-        jobs[host] = run(*named, "--volume", f"{folder}:/opt/ml", command="train")
-    for job in jobs.values():
-        docker("wait", job)
-        assert status(job) == 0, log(job)
-    saved = {host: any((f / "model").iterdir()) for host, f in folders.items()}
-    assert saved == {"algo-10": True, "algo-2": False}
+    """T-21, T-38, T-40: an image with it is in test_hosts_in_containers."""
+    hosts = {"current_host": host, "hosts": ["algo-1", "algo-2"]}
+    configure(opt_ml, "resourceconfig.json", hosts)
+    said = refused(image, opt_ml)
+    assert said.startswith("ClientError: a job of several hosts needs Dask")
 
 
 @pytest.mark.parametrize("command", ["", "train"])

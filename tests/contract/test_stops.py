@@ -277,18 +277,6 @@ def test_processes_that_the_owner_forks_and_ends_do_not_stop_the_job(
     assert_model(base_dir, b"mine", partial=False)
 
 
-def test_a_host_that_does_not_lead_leaves_no_model(
-    tmp_path: Path, base_dir: Path
-) -> None:
-    """T-38: the model folders of all hosts become one archive."""
-    resources = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
-    config = base_dir / "input/config/resourceconfig.json"
-    config.write_text(json.dumps(resources))
-    with start(tmp_path, base_dir, "job.checkpoint(1, b'one', X)", "pool()") as job:
-        assert stop(job) == 1
-    assert_no_model(base_dir)
-
-
 def test_a_checkpoint_that_cannot_be_served_is_no_model(
     tmp_path: Path, base_dir: Path
 ) -> None:
