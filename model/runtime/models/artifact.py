@@ -100,9 +100,6 @@ def load(model_dir: Path, trusted: Sequence[str] | None = None) -> Any:
     trusts all, as a pickle has to be. Raises: ModelError, which names the file.
     """
     file = _estimator(model_dir)
-    if file.suffix in PICKLES and _is_forbidden:
-        message = f"{file} is a pickle, and MODEL_ALLOW_PICKLE=false opens none"
-        raise ModelError(message)
     try:
         return _read(file, trusted)
     except ModelError:
@@ -134,17 +131,12 @@ def _read(file: Path, trusted: Sequence[str] | None) -> Any:
     return skops.io.load(file, trusted=needed)
 
 
-_is_forbidden = False
-
-
 def forbid_pickles() -> None:
     """Let this process, and those that it forks, open no pickle any more.
 
     That goes for the owner's code too. Only plain values, in which no class and no
     function is named, are still read.
     """
-    global _is_forbidden  # noqa: PLW0603 -- as an audit hook is, once for a process
-    _is_forbidden = True
     sys.addaudithook(_refuse_pickle)
 
 
@@ -152,7 +144,7 @@ def _refuse_pickle(event: str, args: tuple[Any, ...]) -> None:
     if event == "pickle.find_class":
         name = ".".join(map(str, args))
         message = f"a pickle asks for {name}, and MODEL_ALLOW_PICKLE=false opens none"
-        raise ModelError(message)
+        raise PermissionError(message)
 
 
 def load_earlier(folder: Path) -> Any:

@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import struct
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
@@ -177,20 +176,11 @@ class _Series:
             self._status(status).inc(count)
         for field, counter in self._sums.items():
             counter.inc(sum(map(attrgetter(field), records)))
-        self._observe([seconds for _, seconds in answered])
+        for _, seconds in answered:
+            self._seconds.observe(seconds)
         self._waiting.set(waiting)
         if self._models:
             self._models.add(answered)
-
-    def _observe(self, times: list[float]) -> None:
-        """Do what a call of `observe` for each would, which asks the system four times.
-
-        prometheus_client has no public name for it.
-        """
-        counts = Counter(bisect_left(_BUCKETS, seconds) for seconds in times)
-        for place, count in counts.items():
-            self._seconds._buckets[place].inc(count)  # noqa: SLF001
-        self._seconds._sum.inc(sum(times))  # noqa: SLF001
 
 
 class _ModelSeries:

@@ -307,7 +307,9 @@ def _arrive(base_dir: Path, hyperparameters: "BaseModel", name: str) -> Job[Any]
     """Give the job that a task was handed: in one process it is always the same."""
     place = Path(os.environ.get("SAGEMAKER_BASE_DIR", base_dir)).resolve()
     key = place, name, hyperparameters.model_dump_json()
-    return _arrived.setdefault(key, Job(place, hyperparameters, name))
+    if key not in _arrived:
+        _arrived[key] = Job(place, hyperparameters, name)
+    return _arrived[key]
 
 
 def pattern(name: str) -> str:
