@@ -23,11 +23,12 @@ import psutil
 import pytest
 
 from runtime import formats
-from runtime.models import artifact
+from runtime.models import artifact, onnx_session
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
 from runtime.serving.executor import Executor
 from runtime.serving.invocation import Invocations, Policy, RequestHeaders
+from runtime.tabular.schema import Schema
 from runtime.tabular.table import Layout, Table, joined
 
 ROOT = Path(__file__).parents[1]
@@ -115,6 +116,20 @@ def convert(model_dir: Path, X: pd.DataFrame) -> None:
     description = artifact.describe(model_dir) or {}
     content, news = onnx_export.export(model_dir, description, sample)
     artifact.amend(model_dir, news, content)
+
+
+def described(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
+    """Give what model.json says of a model."""
+    classes = model.classes_.tolist() if hasattr(model, "classes_") else None
+    return {"columns": Schema.learn(rows).to_json(), "classes": classes}
+
+
+def converted(model: Any, rows: pd.DataFrame) -> Any:
+    """Give what answers in the place of a fitted model."""
+    description = described(model, rows)
+    from runtime.models.conversion.onnx_export import proved  # noqa: PLC0415 -- a second
+
+    return onnx_session.load(proved(model, description, rows)[0], description)
 
 
 def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:

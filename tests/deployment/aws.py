@@ -202,7 +202,7 @@ def moto(log: Path) -> Iterator[Aws]:
     try:
         until(lambda: answers(url) or server.poll() is not None, 60)
         assert server.poll() is None, log.read_text()
-        with Forks(environment_of("sdk_v3")) as forks:
+        with contextlib.closing(Forks(environment_of("sdk_v3"))) as forks:
             yield Aws(url, forks)
     finally:
         server.kill()

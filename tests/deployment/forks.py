@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from harness import ROOT
 
@@ -24,18 +23,6 @@ class Forks:
             text=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()  # closes the pipes
-
     def run(self, **request: Any) -> int:
         """Run a program to its end. Returns: its exit status."""
         assert self._process.stdin
@@ -43,3 +30,8 @@ class Forks:
         self._process.stdin.write(f"{json.dumps(request)}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()  # closes the pipes

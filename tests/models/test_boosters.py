@@ -13,12 +13,11 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from harness import ROOT, environment
-from runtime.models import artifact, onnx_session
+from harness import ROOT, converted, described, environment
+from runtime.models import artifact
 from runtime.models.conversion import boosters
 from runtime.models.conversion.equivalence import Different, beside
 from runtime.models.conversion.onnx_export import proved
-from runtime.tabular.schema import Schema
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -28,18 +27,6 @@ CANCER = load_breast_cancer(as_frame=True)
 X = CANCER.data.iloc[:, :8].mask(CANCER.data.iloc[:, :8] > 300)  # with gaps
 THREE = pd.qcut(CANCER.data["worst area"], 3, labels=False)
 AREA = CANCER.data["worst area"]
-
-
-def described(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    """Give what model.json says of a model."""
-    classes = model.classes_.tolist() if hasattr(model, "classes_") else None
-    return {"columns": Schema.learn(rows).to_json(), "classes": classes}
-
-
-def converted(model: Any, rows: pd.DataFrame) -> Any:
-    """Give what answers in the place of a fitted model."""
-    description = described(model, rows)
-    return onnx_session.load(proved(model, description, rows)[0], description)
 
 
 def near_thresholds(model: Any, rows: pd.DataFrame) -> pd.DataFrame:

@@ -50,6 +50,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
+from harness import converted, described
 from runtime.models import onnx_session
 from runtime.models.conversion import onnx_export
 from runtime.models.conversion.equivalence import Comparison, Different
@@ -60,18 +61,6 @@ from runtime.tabular.schema import Schema
 CANCER = load_breast_cancer(as_frame=True)
 DIABETES = load_diabetes(as_frame=True)
 X = CANCER.data.astype("float32")
-
-
-def described(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    """Give what model.json says of a model."""
-    classes = model.classes_.tolist() if hasattr(model, "classes_") else None
-    return {"columns": Schema.learn(rows).to_json(), "classes": classes}
-
-
-def converted(model: Any, rows: pd.DataFrame) -> Any:
-    """Give what answers in the place of a fitted model."""
-    description = described(model, rows)
-    return onnx_session.load(proved(model, description, rows)[0], description)
 
 
 def pets(n_rows: int = 300) -> tuple[pd.DataFrame, Any]:
