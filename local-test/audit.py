@@ -201,8 +201,9 @@ def debian_vulnerability(name: str, version: str, repaired: str) -> Vulnerabilit
 
 def run(command: list[str], statuses: tuple[int, ...] = (0,), cwd: str = "/") -> str:
     """Run a program. Returns: what it prints. Raises: NotCheckedError, and why."""
+    whole_lines = os.environ | {"UV_NO_WRAP": "1"}  # noqa: TID251 -- uv cuts at COLUMNS
     result = subprocess.run(  # noqa: S603 -- uv and docker, as named above
-        command, cwd=cwd, capture_output=True, text=True, check=False
+        command, cwd=cwd, env=whole_lines, capture_output=True, text=True, check=False
     )
     if result.returncode not in statuses:
         why = WHY.findall(result.stderr) or result.stderr.splitlines() or ["no word"]

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -141,11 +143,25 @@ def copy_program(folder: Path, predictor: str = ECHO, train: str = "") -> Path:
     return folder
 
 
+def _ports() -> Iterator[int]:
+    """Give ports of this process of pytest, below those that callers are given.
+
+    A port that the kernel chose could be a caller's by the time a server binds it.
+    """
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    yield from cycle(range(10_000 + 2_000 * process, 12_000 + 2_000 * process))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
     """Give a port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def environment(**variables: object) -> dict[str, str]:

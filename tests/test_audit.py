@@ -131,6 +131,7 @@ def audit(
     """Run audit.sh. Returns: status, and what it prints."""
     port = osv.server_port if osv else free_port()
     given = {"OSV_URL": f"http://127.0.0.1:{port}", "APT": CLEAN, **variables}
+    given["COLUMNS"] = 80  # a narrow terminal cuts no reason
     path = f"{checkout.parent}/bin:{os.environ['PATH']}"
     result = subprocess.run(
         [checkout / "local-test/audit.sh", *arguments],

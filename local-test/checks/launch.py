@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -174,10 +175,12 @@ def docker(*arguments: str) -> str:
 
 
 def free_port() -> int:
-    """Give a port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port on which nothing listens, and which no caller is given meanwhile."""
+    while True:
+        port = random.randrange(15_000, 30_000)  # noqa: S311 -- callers have those above
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 Place = Union[Docker, Native]  # where a container runs

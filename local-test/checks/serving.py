@@ -271,15 +271,31 @@ def large(heavy: Load) -> str:
 
 @check("H-12", "/ping is 200 in 2 s while it predicts", "a thread or worker apart")
 def pings_while_busy(e: Endpoint, heavy: Load) -> str:
+    found = pings_during(e, heavy)
+    if slowest(found) > 2:  # once more: other programs may have had the cores
+        found = pings_during(e, heavy)
+    seen = f"{len(found)} pings during 4 requests, the slowest {slowest(found):.2f} s"
+    return (
+        seen
+        if slowest(found) <= 2 and {a.status for a in found} == {200}
+        else fail(seen)
+    )
+
+
+def pings_during(e: Endpoint, heavy: Load) -> list[Answer]:
+    """Ask `/ping` again and again while the server answers four bodies."""
     found = []
     with ThreadPoolExecutor(4) as callers:
         sent = [callers.submit(e.ask, heavy.body) for _ in range(4)]
         while not all(one.done() for one in sent):
             found.append(e.get("/ping"))
             time.sleep(0.05)
-    slowest = max(answer.seconds for answer in found)
-    seen = f"{len(found)} pings during 4 requests, the slowest {slowest:.2f} s"
-    return seen if slowest <= 2 and {a.status for a in found} == {200} else fail(seen)
+    return found
+
+
+def slowest(answers: list[Answer]) -> float:
+    """Give the seconds of the slowest answer."""
+    return max(answer.seconds for answer in answers)
 
 
 @check("H-10", "a connection outlives 20 s of silence, or is closed", "HTTP/1.1")

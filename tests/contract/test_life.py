@@ -502,7 +502,7 @@ def test_a_worker_that_cannot_start_again_leaves_the_others_serving(
         os.kill(server.workers()[0], signal.SIGKILL)
         until(lambda: len(noted(server, "starts")) > 3, 30)  # again and again
         assert server.process.poll() is None, server.log()
-        assert "the worker stops: the model failed" in server.log()
+        assert "the worker stops: `start` in Predictor failed" in server.log()
         (base_dir / "broken").unlink()
         until(lambda: len(server.workers()) == 2 and server.ping() == 200, 30)
         assert server.invoke("1").status_code == 200

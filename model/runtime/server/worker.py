@@ -13,6 +13,10 @@ from runtime.serving.endpoint import Endpoint
 log = logging.getLogger("serve")
 _BOOT_ERROR = 3  # a worker that leaves with this status stops gunicorn (X-10)
 _REPLACED = 1  # one that leaves with this one is replaced
+_STARTING = "`start` in Predictor failed"
+_WARMING = (
+    "the model failed on the warm-up row, which `example` in Predictor can replace"
+)
 
 
 async def live(server: ServerContext, endpoint: Endpoint) -> None:
@@ -36,9 +40,10 @@ async def live(server: ServerContext, endpoint: Endpoint) -> None:
 
 async def _begin(server: ServerContext, endpoint: Endpoint, model: ServedModel) -> None:
     """Start the model and let it answer; a worker whose model cannot ends here."""
+    started = False
     try:
         await endpoint.executor.run(model.start)
-        endpoint.started = True
+        started = endpoint.started = True
         await endpoint.executor.run(model.warm_up)
     except Exception as exc:  # the owner's code
         stops = not server.warm  # else others serve, and this worker is started anew
@@ -46,11 +51,7 @@ async def _begin(server: ServerContext, endpoint: Endpoint, model: ServedModel) 
         if isinstance(exc, ModelError):  # a sentence, which needs no traceback
             log.error("the %s stops: %s", what, exc)  # noqa: TRY400
         else:
-            log.exception(
-                "the %s stops: the model failed on the warm-up row, which `example` in "
-                "Predictor can replace",
-                what,
-            )
+            log.exception("the %s stops: %s", what, _WARMING if started else _STARTING)
         os._exit(_BOOT_ERROR if stops else _REPLACED)
 
 
