@@ -20,6 +20,7 @@ from runtime.serving.batcher import Batcher, PendingRequest
 from runtime.serving.executor import Executor
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
+from runtime.tabular.table import Table
 
 SCHEMA = Schema.learn(pd.DataFrame({"n": [1.0, 2.0]}))
 BAD, BROKEN = -1.0, -2.0
@@ -65,12 +66,20 @@ class Trial:
         """Ask for some rows, as a request does."""
         name = ",".join(map(str, rows))
         record = RequestRecord(name)
-        item = PendingRequest(
-            Rows(SCHEMA, [list(rows)]), len(rows), record, wanted=wanted, **options
+        read = Rows(SCHEMA, [list(rows)])
+        return self._predicted(
+            PendingRequest(read, len(rows), record, wanted=wanted, **options)
         )
 
+    def ask_cells(self, *rows: list[str]) -> asyncio.Task[list[Any]]:
+        """Ask for rows whose cells nobody has read."""
+        return self._predicted(
+            PendingRequest(Table(rows), len(rows), RequestRecord("cells"))
+        )
+
+    def _predicted(self, pending: PendingRequest) -> asyncio.Task[list[Any]]:
         async def outputs() -> list[Any]:
-            found = await self.batcher.predict(item)
+            found = await self.batcher.predict(pending)
             return list(zip(*found.columns.values(), strict=True))
 
         return asyncio.create_task(outputs())
@@ -113,6 +122,27 @@ def test_what_gathers_while_the_executor_is_busy_shares_one_call_in_its_order() 
         answers = await gathered(trial, tasks)
         assert answers == [[(0,)], [(2,), (4,)], [(6,)], [(8,), (10,), (12,)]]
         assert trial.model.calls == [[0], [1, 2, 3, 4, 5, 6]]
+
+    run(test)
+
+
+def test_cells_are_read_for_all_at_once_and_wrong_ones_refuse_their_request_alone() -> (
+    None
+):
+    async def test(trial: Trial) -> None:
+        tasks = [
+            await trial.busy(),
+            trial.ask_cells(["1"], ["2"]),
+            trial.ask_cells(["3"], ["three"]),
+            trial.ask(4),
+            trial.ask_cells(["5", "5"]),
+            trial.ask_cells(["6"]),
+        ]
+        busy, good, word, read, wide, last = await gathered(trial, tasks)
+        assert [busy, good, read, last] == [[(0,)], [(2,), (4,)], [(8,)], [(12,)]]
+        assert str(word) == "row 2, column 'n': expected a number, got 'three'"
+        assert str(wide) == "row 1: 2 columns, expected 1: n"
+        assert trial.model.calls == [[0], [1, 2, 4, 6]], "no call for each of them"
 
     run(test)
 

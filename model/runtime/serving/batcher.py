@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
-from runtime.errors import CallerLeft
+from runtime.errors import BadInput, CallerLeft
 from runtime.models.served import Prediction, ServedModel
 from runtime.observability.logs import RequestRecord, request_id
 from runtime.serving.executor import Executor
 from runtime.tabular.rows import Rows
-from runtime.tabular.table import Outputs
+from runtime.tabular.schema import Schema
+from runtime.tabular.table import Outputs, Table, joined
 
 MOST_ROWS = 1000  # of one call, where more than one request has them
 FEW_ROWS = 100  # which the fast engine predicts in the event loop
@@ -40,7 +41,10 @@ class PendingRequest:
         wanted: tuple[str, ...] = (),
         has_left: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """Take the rows; `has_left` says whether nobody waits for them any more."""
+        """Take the rows, or a Table of cells that are still to be read.
+
+        `has_left` says whether nobody waits for them any more.
+        """
         self.rows, self.n_rows, self.record = rows, n_rows, record
         self.wanted = wanted
         self.outputs: asyncio.Future[Outputs] = (
@@ -53,6 +57,13 @@ class PendingRequest:
         """End the waiting of a caller who has left."""
         if self._has_left and not self.outputs.done() and await self._has_left():
             self.refuse(CallerLeft())
+
+    def read(self, schema: Schema | None) -> None:
+        """Read the cells, if nobody has; wrong ones end the waiting."""
+        try:
+            self.rows = _read(self.rows, schema)
+        except BadInput as exc:
+            self.refuse(exc)
 
     def refuse(self, exc: Exception) -> None:
         """End the waiting with an error."""
@@ -132,11 +143,15 @@ class Batcher:
         if len(batch) == 1:
             batch[0].refuse(exc)
             return
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            for pending in half:
-                await pending.let_go()
-            await self._answer(half, partial(self._predict, half))
+        for pending in batch:
+            pending.read(self._model.schema)
+            await pending.let_go()
+        left = [pending for pending in batch if not pending.outputs.done()]
+        # Where none was to blame by its cells, the model has refused some rows.
+        middle = len(left) // 2 if len(left) == len(batch) else len(left)
+        for part in (left[:middle], left[middle:]):
+            if part:
+                await self._answer(part, partial(self._predict, part))
 
     def _take_and_predict(self, batch: list[PendingRequest]) -> list[Answer]:
         """Fill a batch with what has gathered until now, in the order of coming."""
@@ -156,26 +171,40 @@ class Batcher:
         batch[:] = [pending for pending in batch if not pending.outputs.done()]
         if not batch:
             return []
-        began = time.perf_counter()
+        begun = time.perf_counter()
+        rows = self._rows([pending.rows for pending in batch])
+        read = time.perf_counter()
         mine = request_id.set(_ids(batch))
         try:
-            alone = len(batch) == 1
-            rows = batch[0].rows if alone else Rows.concat([p.rows for p in batch])
             return _divided(batch, self._model.predict(rows))
         finally:
             request_id.reset(mine)
             ended = time.perf_counter()
             for pending in batch:
-                pending.record.queue += began - pending.since
-                pending.record.predict += ended - began
+                pending.record.queue += begun - pending.since
+                pending.record.decode += read - begun
+                pending.record.predict += ended - read
                 pending.since = ended
             if _n_rows(batch) <= FEW_ROWS:
-                self._note(ended - began)
+                self._note(ended - read)
+
+    def _rows(self, parts: list[Any]) -> Any:
+        """Join the rows of requests; cells are read at once. Raises: BadInput."""
+        schema = self._model.schema
+        if schema is not None and all(isinstance(part, Table) for part in parts):
+            return schema.read(joined(parts))
+        parts = [_read(part, schema) for part in parts]
+        return Rows.concat(parts) if len(parts) > 1 else parts[0]
 
     def _note(self, seconds: float) -> None:
         """Lose patience with slow calls; a busy machine also makes some of them."""
         change = -1 if seconds > LONG else REGAINED
         self._patience = min(max(self._patience + change, -PATIENCE), PATIENCE)
+
+
+def _read(rows: Any, schema: Schema | None) -> Any:
+    """Read a table of cells; other rows have been read. Raises: BadInput."""
+    return schema.read(rows) if schema and isinstance(rows, Table) else rows
 
 
 def _n_rows(requests: Iterable[PendingRequest]) -> int:

@@ -95,7 +95,7 @@ def _refuse_header(schema: Schema, line: list[str]) -> bool:
 
 
 class _Slice(NamedTuple):
-    """Some rows of a body, as `PendingRequest` takes them."""
+    """Some rows of a body: read, or a Table of cells that the batcher will read."""
 
     rows: Any
     n_rows: int
@@ -175,8 +175,9 @@ class _Invocation:
         """Begin to read the body, and read its first slice. Raises: RequestError."""
         self._lap("queue")
         if self._model.owner.decode is None:
+            read = self._unread if self._is_small else self._typed
             tables = self._tables()
-            self._slices = tables if self._marks else map(self._typed, tables)
+            self._slices = tables if self._marks else map(read, tables)
         else:
             self._slices = iter([self._decoded_by_owner()])
         return self._next()
@@ -210,6 +211,12 @@ class _Invocation:
         for table in tables:
             self._record.rows += len(table.rows)
             yield table
+
+    def _unread(self, table: Table) -> _Slice:
+        """Leave the cells to the batcher, which reads those of all requests at once."""
+        if table.given_names is not None:  # each body has its own
+            return self._typed(table)
+        return _Slice(Table(table.rows), len(table.rows), table.first)
 
     def _typed(self, table: Table, most: int = MAX_PROBLEMS) -> _Slice:
         """Read the cells of a slice as they were in `fit`. Raises: BadInput."""
