@@ -1,9 +1,11 @@
 """Requests that wait at the same time share a `predict`: a call costs more than a row.
 
 While the executor is busy, requests gather; when it is free, it takes all that have
-gathered. There is no timer, so a request that comes alone never waits. One whose rows
-the model refuses harms no other: its batch is halved until it stands alone. Where ONNX
-answers, a few rows do not go to the executor's thread: the event loop is quicker.
+gathered, and reads their cells at once. There is no timer, so a request that comes
+alone never waits. One whose rows are wrong harms no other: wrong cells are refused
+alone, and where the model refuses a row, the batch is halved until its request stands
+alone. Where ONNX answers, a few rows do not go to the executor's thread: the event loop
+is quicker.
 """
 
 import asyncio
