@@ -18,6 +18,7 @@ from runtime.models import artifact
 from runtime.models.conversion import boosters
 from runtime.models.conversion.equivalence import Different, beside
 from runtime.models.conversion.onnx_export import proved
+from runtime.models.engine import answers_several, framed
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -216,3 +217,13 @@ def test_onnx_answers_where_the_package_is_not_installed(
         env=environment() | {"PYTHONPATH": str(ROOT / "model")},
     )
     assert result.stdout.strip() in {"[0]", "[1]"}, result.stderr
+
+
+def test_xgboost_that_answers_several_labels_a_row_is_served_so() -> None:
+    y = np.column_stack([CANCER.target, CANCER.target ^ 1, THREE > 1])
+    model = xgboost.XGBClassifier(**FEW).fit(X, y)
+    assert answers_several(model)
+    assert not hasattr(framed(model), "predict_and_proba")
+    assert framed(model).predict(X).tolist() == model.predict(X).tolist()
+    for one in (CANCER.target, THREE):
+        assert not answers_several(xgboost.XGBClassifier(**FEW).fit(X, one))

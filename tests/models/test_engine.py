@@ -11,14 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfVectorizer,
+)
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder
 
 from harness import ROOT, convert, environment
@@ -245,3 +253,72 @@ def test_words_of_rows_are_counted_as_those_of_a_frame(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         fast.predict_proba(rows), model.predict_proba(frame), atol=1e-7
     )
+
+
+TEXTS = pd.DataFrame({"text": ["good day", "bad day", "good night", "bad one"] * 5})
+MOOD = np.array(["glad", "sad"] * 10)
+OF_DOCUMENTS = {
+    "pipeline": make_pipeline(TfidfVectorizer(), LogisticRegression()),
+    "search": GridSearchCV(
+        make_pipeline(TfidfVectorizer(), LogisticRegression()),
+        {"logisticregression__C": [1, 2]},
+        cv=2,
+    ),
+    "calibrated": CalibratedClassifierCV(
+        make_pipeline(CountVectorizer(), MultinomialNB()), cv=2
+    ),
+    "union": make_pipeline(
+        make_union(TfidfVectorizer(), HashingVectorizer(n_features=8)),
+        LogisticRegression(),
+    ),
+    "vote": VotingClassifier(
+        [("one", make_pipeline(TfidfVectorizer(), LogisticRegression()))]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_DOCUMENTS)
+def test_a_model_of_texts_is_given_texts_and_no_table(name: str) -> None:
+    """It would take a table for one text, the name of its column."""
+    model = OF_DOCUMENTS[name].fit(TEXTS["text"], MOOD)
+    expected = model.predict(TEXTS["text"]).tolist()
+    schema = Schema.learn(TEXTS["text"])
+    given: Any
+    for given in (Rows(schema, [[*TEXTS["text"]]]), TEXTS, TEXTS["text"]):
+        assert framed(model).predict(given).tolist() == expected
+    if hasattr(model, "predict_proba"):
+        labels, _ = framed(model).predict_and_proba(TEXTS)
+        assert labels.tolist() == expected
+
+
+@pytest.mark.parametrize("words", ["text", ["text"]], ids=["column", "table"])
+def test_a_model_of_a_table_with_texts_is_given_the_table(words: Any) -> None:
+    encoder = TfidfVectorizer() if words == "text" else OneHotEncoder()
+    columns = make_column_transformer((encoder, words))
+    model = make_pipeline(columns, LogisticRegression()).fit(TEXTS, MOOD)
+    assert framed(model).predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
+
+
+NUMBERS = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=[*"abc"])
+SEVERAL = (NUMBERS > 0).astype(int)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        OneVsRestClassifier(LogisticRegression()),
+        MLPClassifier(max_iter=5),
+        RidgeClassifier(),
+        KNeighborsClassifier(),
+    ],
+)
+@pytest.mark.parametrize("where", ["alone", "last", "searched", "last and searched"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_several_labels_a_row_are_known_wherever_the_model_stands(
+    model: Any, where: str
+) -> None:
+    found = make_pipeline(SimpleImputer(), model) if "last" in where else model
+    found = GridSearchCV(found, {}, cv=2) if "searched" in where else found
+    assert engine.answers_several(found.fit(NUMBERS, SEVERAL))
+    assert not engine.answers_several(found.fit(NUMBERS, SEVERAL["a"]))
+    assert not hasattr(framed(found.fit(NUMBERS, SEVERAL)), "predict_and_proba")

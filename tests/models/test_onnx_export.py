@@ -653,3 +653,62 @@ def test_many_rows_are_answered_in_parts_and_take_little_memory() -> None:
     taken = psutil.Process().memory_full_info().uss - before
     assert (len(labels), shares.shape) == (len(rows), (len(rows), 2))
     assert taken < 40e6
+
+
+OWN_TYPES = {
+    "pandas": {"n": "Int32", "x": "Float64", "kind": "string"},
+    "float32": {"n": "Int64", "x": "Float32", "kind": "str"},
+    "Arrow": {"n": "double[pyarrow]", "x": "double[pyarrow]", "kind": "str"},
+    "Arrow's float32": {"n": "float[pyarrow]", "x": "float[pyarrow]", "kind": "str"},
+}
+
+
+@pytest.mark.parametrize("types", OWN_TYPES.values(), ids=OWN_TYPES)
+def test_columns_of_pandas_own_types_are_kept_with_gaps_and_without(types: Any) -> None:
+    chance = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {"n": chance.integers(0, 99, 300), "x": chance.normal(size=300)}
+    )
+    rows["kind"] = chance.choice(["a", "b"], 300)
+    y = (rows["x"] > 0) | (rows["kind"] == "a")
+    rows = rows.mask(chance.random(rows.shape) < 0.1).astype(types)
+    numbers = (SimpleImputer(), ["n", "x"])
+    missing = pd.NA if types["kind"] == "string" else np.nan
+    texts = make_pipeline(
+        SimpleImputer(strategy="most_frequent", missing_values=missing),
+        OneHotEncoder(handle_unknown="ignore"),
+    )
+    columns = make_column_transformer(numbers, (texts, ["kind"]))
+    model = make_pipeline(columns, LogisticRegression()).fit(rows, y)
+    assert proved(model, described(model, rows), rows)[1] == []
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        TargetEncoder(),
+    ],
+)
+def test_encoders_that_give_frames_are_kept_and_stay_as_they_are(encoder: Any) -> None:
+    rows, y = pets()
+    columns = make_column_transformer((encoder, ["kind"]), remainder="passthrough")
+    model = make_pipeline(columns, SimpleImputer(), LogisticRegression())
+    model.set_output(transform="pandas").fit(rows, y)
+    assert proved(model, described(model, rows), rows)
+    assert isinstance(model[:-1].transform(rows), pd.DataFrame)
+    assert isinstance(
+        columns.transformers_[0][1].transform(rows[["kind"]]), pd.DataFrame
+    )
+
+
+@pytest.mark.parametrize("name", ["text", 0])
+def test_a_model_of_texts_without_a_table_is_kept(name: Any) -> None:
+    texts = pd.Series(["good day", "bad day", "good night", "bad one"] * 50, name=name)
+    y = ["glad", "sad"] * 100
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, y)
+    rows = texts.to_frame()
+    content, _ = proved(model, described(model, rows), rows)
+    fast: Any = onnx_session.load(content, described(model, rows))
+    assert fast.predict(rows).tolist() == model.predict(texts).tolist()

@@ -191,6 +191,43 @@ def test_a_column_of_any_integers_never_wraps_round(dtype: str) -> None:
     assert from_csv(schema, pd.DataFrame({"a": [300, -1]}))["a"].tolist() == [300, -1]
 
 
+OF_NUMBERS = [
+    *("int8", "uint8", "int16", "int32", "int64", "uint64", "Int8", "UInt16", "Int64"),
+    *("float16", "float32", "float64", "Float32", "Float64", "bool", "boolean"),
+    *("int8[pyarrow]", "uint16[pyarrow]", "float[pyarrow]", "double[pyarrow]"),
+]
+
+
+@pytest.mark.parametrize("dtype", OF_NUMBERS)
+def test_numbers_have_as_many_bits_as_fit_saw(dtype: Any) -> None:
+    """Of int8 beside float32 scikit-learn makes float32, of int64 float64."""
+    X = pd.DataFrame({"a": [0, 1, 1], "b": [1, 0, 1]}).astype(dtype)
+    schema = Schema.learn(X)
+    assert from_csv(schema, X).dtypes.tolist() == X.dtypes.tolist()
+    assert from_json(schema, X.to_dict("records")).equals(X)
+
+
+@pytest.mark.parametrize("dtype", ["Int8", "UInt16", "Int64"])
+def test_a_gap_among_integers_leaves_them_their_type(dtype: str) -> None:
+    X = pd.DataFrame({"a": [1, None]}, dtype=dtype)
+    schema = Schema.learn(X)
+    assert_frame_equal(from_json(schema, [[1], [None]]), X)
+    assert from_json(schema, [[-300], [None]])["a"].to_list()[0] == -300
+
+
+@pytest.mark.parametrize("value", [65519, -65519.9])
+def test_float16_takes_what_it_can_hold(value: float) -> None:
+    schema = Schema.learn(pd.DataFrame({"a": [1, 2]}, dtype="float16"))
+    assert np.isfinite(from_json(schema, [[value]])["a"]).all()
+    assert problems(schema, [[value], [65520], [-1e9]]) == [(2, "a"), (3, "a")]
+
+
+def test_a_name_of_numpys_integers_is_one_of_pythons() -> None:
+    X = pd.DataFrame([[1.0]], columns=pd.Index([2020], dtype="int64"))
+    (stored,) = json.loads(json.dumps(Schema.learn(X).to_json(), default=str))
+    assert stored["name"] == 2020
+
+
 def test_a_value_that_the_model_needs_is_asked_for(schema: Schema) -> None:
     """H-25, H-73."""
     needing = schema.requiring(["weight", "name"])
@@ -569,3 +606,29 @@ def test_the_header_of_a_file_with_an_index_is_understood(schema: Schema) -> Non
     layout = Layout(2, learned.is_header)
     table = joined(decode(BytesIO(body), CSV, layout))
     assert_frame_equal(learned.read(table).frame(), X)
+
+
+@pytest.mark.parametrize("names", [[2020, 2021], ["2020", "2021", "7"], ["1", "10"]])
+def test_a_header_of_numbers_is_no_row(names: list[Any]) -> None:
+    schema = Schema.learn(pd.DataFrame([[0.5] * len(names)], columns=names))
+    for line in (schema.names, schema.names[::-1], ["", *schema.names]):
+        assert schema.is_header(line)
+    assert not schema.is_header(["1"] * len(names))
+    assert not schema.is_header(schema.names[1:])
+
+
+@pytest.mark.parametrize("names", [range(3), range(1, 4), ["0", "1", "3"]])
+def test_a_line_that_counts_nameless_columns_is_neither_header_nor_row(
+    names: Any,
+) -> None:
+    """An answer too many would give each row that of another."""
+    schema = Schema.learn(pd.DataFrame([[0.5] * 3], columns=names))
+    with pytest.raises(BadInput, match="could be a header line or a row: leave"):
+        schema.is_header(schema.names)
+    assert not schema.is_header(schema.names[::-1])
+
+
+@pytest.mark.parametrize("names", [[0, 1], [1], ["2020"]])
+def test_few_numbers_are_a_row(names: list[Any]) -> None:
+    schema = Schema.learn(pd.DataFrame([[0.5] * len(names)], columns=names))
+    assert not schema.is_header(schema.names)

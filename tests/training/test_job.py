@@ -13,10 +13,13 @@ import joblib
 import pandas as pd
 import pytest
 from pydantic import BaseModel
+from sklearn import config_context
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from runtime import Job
 from runtime.errors import ClientError
@@ -285,6 +288,20 @@ def test_the_models_own_answers_go_along_with_the_rows_to_predict(
     assert answers == pytest.approx(model.predict(found[["size", "age"]]).tolist())
 
 
+def test_frames_between_steps_are_part_of_the_model(base_dir: Path) -> None:
+    """A server has other threads, where `set_config` of a train says nothing."""
+    made = job(base_dir)
+    named = make_column_transformer(
+        (StandardScaler(), ["standardscaler__size"]), remainder="passthrough"
+    )
+    first = make_column_transformer((StandardScaler(), ["size"]))
+    with config_context(transform_output="pandas"):
+        model = make_pipeline(first, named, LinearRegression()).fit(X, [1, 2])
+        made.save(model, X)
+    loaded = artifact.load(made.model_dir)
+    assert loaded.predict(X) == pytest.approx([1, 2])
+
+
 @pytest.mark.parametrize("given", [pd.Series, list, pd.DataFrame], ids=str)
 def test_documents_have_answers_where_the_model_takes_them_so(
     base_dir: Path, given: Any
@@ -294,7 +311,7 @@ def test_documents_have_answers_where_the_model_takes_them_so(
     model = make_pipeline(CountVectorizer(token_pattern="."), DummyClassifier())
     made = job(base_dir)
     made.save(model.fit(texts, [1, 1, 0]), given(texts))
-    expected = [1, 1, 1] if given is pd.Series else None
+    expected = None if given is pd.DataFrame else [1, 1, 1]
     assert made._state.answers == expected
 
 

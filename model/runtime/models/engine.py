@@ -5,12 +5,15 @@ argument, and is there only where a job has proved that it answers the same.
 """
 
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from runtime.models import artifact, onnx_session
 from runtime.models.forests import without_joblib
@@ -85,11 +88,39 @@ def framed(estimator: Any) -> "Framed":
 
 def answers_several(estimator: Any) -> bool:
     """Say whether a classifier answers several labels a row."""
-    final = getattr(estimator, "steps", [("", estimator)])[-1][1]
+    final = _final(estimator)
     binarizer = getattr(final, "label_binarizer_", None)
     binarizer = getattr(final, "_label_binarizer", binarizer)
     is_multilabel = getattr(binarizer, "y_type_", "").startswith("multilabel")
+    if type(final).__name__.startswith("XGB") and hasattr(final, "classes_"):
+        learned = json.loads(final.get_booster().save_config())["learner"]
+        is_multilabel = int(learned["learner_model_param"]["num_target"]) > 1
     return is_multilabel or isinstance(getattr(final, "classes_", None), list)
+
+
+def _final(estimator: Any) -> Any:
+    """Give what answers: the last step of a pipeline, the best model of a search."""
+    if (best := getattr(estimator, "best_estimator_", None)) is not None:
+        return _final(best)
+    steps = getattr(estimator, "steps", None)
+    return _final(steps[-1][1]) if steps else estimator
+
+
+def takes_documents(estimator: Any) -> bool:
+    """Say whether a model was fitted on texts themselves, not on a table with a column.
+
+    What counts words comes first in it, and would take the names of a table's columns
+    for its rows.
+    """
+    for name in ("steps", "transformer_list", "estimators"):
+        if parts := getattr(estimator, name, None):
+            return takes_documents(parts[0][1])
+    if (inner := getattr(estimator, "estimator", None)) is not None:
+        return takes_documents(inner)
+    with contextlib.suppress(Exception):  # of what is like no estimator
+        given = estimator.__sklearn_tags__().input_tags
+        return bool(given.string and not given.two_d_array)
+    return False
 
 
 class Framed:
@@ -98,11 +129,24 @@ class Framed:
     def __init__(self, estimator: Any) -> None:
         """Stand before an estimator: all that it has is here."""
         self._estimator = estimator
+        self._takes_documents = takes_documents(estimator)
 
     def __getattr__(self, name: str) -> Any:
         """Give what the estimator has."""
         found = getattr(self._estimator, name)
-        return _framed(found) if callable(found) else found
+        return self._framed(found) if callable(found) else found
+
+    def _given(self, rows: Any) -> Any:
+        """Give rows as `fit` saw them."""
+        frame = rows.frame() if isinstance(rows, Rows) else rows
+        is_table = self._takes_documents and np.ndim(frame) > 1
+        return frame.iloc[:, 0] if is_table else frame
+
+    def _framed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(rows: Any, *args: Any, **kwargs: Any) -> Any:
+            return method(self._given(rows), *args, **kwargs)
+
+        return call
 
 
 class FramedClassifier(Framed):
@@ -119,7 +163,7 @@ class FramedClassifier(Framed):
         A label is not always that of the largest share: a tuned threshold, for one,
         decides otherwise.
         """
-        rows = rows.frame() if isinstance(rows, Rows) else rows
+        rows = self._given(rows)
         shares = self._estimator.predict_proba(rows)
         if self._decides_by_share:
             return self._estimator.classes_.take(shares.argmax(axis=1)), shares
@@ -135,11 +179,3 @@ def _decides_by_share(estimator: Any) -> bool:
     final: Any = type(steps[-1][1] if steps else estimator)
     forests = (kind for kind in final.__mro__ if kind.__name__ == "ForestClassifier")
     return any(final.predict is forest.predict for forest in forests)
-
-
-def _framed(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(rows: Any, *args: Any, **kwargs: Any) -> Any:
-        rows = rows.frame() if isinstance(rows, Rows) else rows
-        return method(rows, *args, **kwargs)
-
-    return call

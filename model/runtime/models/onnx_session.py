@@ -229,8 +229,8 @@ def spell(value: Any) -> str:
 
 def is_single(columns: list[Column]) -> bool:
     """Say whether float32 holds all numbers of such columns."""
-    kinds = {column.dtype.lower() for column in columns if not column.is_text}
-    return kinds <= {"float32", "bool", "boolean"}
+    numbers = [column for column in columns if not column.is_text]
+    return all(column.is_single or column.is_boolean for column in numbers)
 
 
 def refuse_large(numbers: Any) -> None:

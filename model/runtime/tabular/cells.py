@@ -24,6 +24,7 @@ NA_VALUES = frozenset(
     )
 )
 LARGEST_FLOAT32 = 3.4028235677973362e38  # what rounds to the largest that there is
+LARGEST_FLOAT16 = 65520.0  # what rounds to infinity
 _INTEGERS = (-(2**63), 2**64)  # int64 and uint64
 _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)  # what 64 bits may hold
 _DATE = re.compile(r"\s*\d{4}-(\d\d-\d\d|W\d\d)|\s*\d{8}\s*$|\s*\d{8}T", re.ASCII)
@@ -64,7 +65,8 @@ def number(
     value = spelt(cell) if isinstance(cell, str) else cell
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(expected("a number", cell))  # noqa: TRY004 -- one kind
-    if not isinstance(value, int) or not _INTEGERS[0] <= value < _INTEGERS[1]:
+    whole = isinstance(value, int) and _INTEGERS[0] <= value < _INTEGERS[1]
+    if not whole or abs(value) >= below:
         value = _finite(value, cell, below)
     return (
         nan if na_values is not NA_VALUES and repr(float(value)) in na_values else value
@@ -74,6 +76,11 @@ def number(
 def single(cell: Any, na_values: NaValues = NA_VALUES) -> float:
     """Read a number that float32 can hold."""
     return float(number(cell, na_values, LARGEST_FLOAT32))
+
+
+def half(cell: Any, na_values: NaValues = NA_VALUES) -> float:
+    """Read a number that float16 can hold."""
+    return float(number(cell, na_values, LARGEST_FLOAT16))
 
 
 def integer(cell: Any, na_values: NaValues = NA_VALUES) -> float | int:
@@ -210,6 +217,8 @@ def reader(dtype: str) -> Callable[[Any, NaValues], Any] | None:
         return number_or_flag
     if outer == "float32" or dtype.lower() == "float[pyarrow]":
         return single
+    if outer in ("float16", "halffloat"):
+        return half
     kind = outer.rstrip("0123456789")
     if kind in ("datetime", "timestamp"):
         read = zoned if "," in inner else moment

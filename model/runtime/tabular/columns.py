@@ -97,6 +97,11 @@ class Column:
         return self._read_one is cells.boolean
 
     @property
+    def is_single(self) -> bool:
+        """Say whether the numbers of the column are those of float32."""
+        return self._read_one is cells.single
+
+    @property
     def is_unknown(self) -> bool:
         """Say whether nothing is known of the column's type."""
         return self.dtype in ("any", "spelt")
@@ -373,6 +378,7 @@ _AT_ONCE: dict[Any, Callable[..., Any]] = {
     cells.number: _floats,
     cells.number_or_flag: _floats,
     cells.single: partial(_floats, below=cells.LARGEST_FLOAT32),
+    cells.half: partial(_floats, below=cells.LARGEST_FLOAT16),
     cells.integer: _ints,
     cells.string: _texts,
 }

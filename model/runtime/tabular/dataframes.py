@@ -18,8 +18,9 @@ from runtime.tabular import cells
 from runtime.tabular.columns import Column, listed, spelling_of_numbers
 
 _dtype = cache(pd.api.types.pandas_dtype)
-_OWN_TYPES: Any = {name.lower(): name for name in ("Int64", "Float32", "Float64")}
-_OWN_TYPES["uint64"] = "UInt64"
+_INTEGERS = [f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u")]
+_OWN_TYPES: Any = {n: n.replace("u", "U").replace("i", "I") for n in _INTEGERS}
+_OWN_TYPES |= {"float32": "Float32", "float64": "Float64"}
 MAX_CATEGORIES = 100  # a text column with more distinct values is free text
 
 
@@ -84,7 +85,7 @@ def check(X: Any) -> dict[Any, str]:
 
 def _learn(values: "pd.Series[Any]", dtype: str) -> Column:
     """Describe a column of X; the example is synthetic: a median, or a mode."""
-    name: Any = values.name
+    name: Any = _plain(values.name)  # an index of int64 has numpy's own
     described = Column(name, dtype, has_none=_has_none(values))
     if dtype.startswith("category"):
         categories = tuple(values.cat.categories.tolist())
@@ -199,7 +200,7 @@ def array(column: Column, values: Any) -> Any:
     `values` are a list, or an array: int64, float64, or objects that are text.
     """
     dtype = column.dtype
-    if dtype in ("float32", "float64"):  # of most columns
+    if dtype in ("float64", "float32", "float16"):  # of most columns
         return np.array(values, dtype=dtype)
     if column.is_unknown:
         return _as_they_are(values)
@@ -229,15 +230,14 @@ def _by_kind(column: Column, values: Any) -> Any:
 
 def _numbers(values: Any, dtype: str) -> Any:
     """Make numbers; those of pandas' own types, as Int64, have gaps of their own."""
+    own = dtype.startswith(("Int", "UInt", "Float"))
     if "int" in dtype.lower() and _are_integers(values):
-        found = _integers(values)
-    elif dtype.startswith("Int") and all(
-        value == int(value) and abs(value) < 2**63 for value in _known(values)
-    ):
-        return pd.array(values, dtype="Int64")
+        found = _integers(values, dtype.lower())
+    elif own and "Int" in dtype and all(v == int(v) for v in _known(values)):
+        found = _integers([int(v) for v in _known(values)] or [0], dtype.lower())
+        return pd.array(values, dtype=_OWN_TYPES[found.dtype.name])
     else:
         found = np.array(values, dtype="float32" if dtype == "Float32" else "float64")
-    own = dtype.startswith(("Int", "UInt", "Float"))
     return pd.array(found, dtype=_OWN_TYPES[found.dtype.name]) if own else found
 
 
@@ -297,11 +297,13 @@ def _are_integers(values: Any) -> bool:
     return all(isinstance(value, int | np.integer) for value in values)
 
 
-def _integers(values: Any) -> Any:
-    """Keep integers exact in 64 bits, also where `fit` had fewer; nothing overflows."""
-    if isinstance(values, np.ndarray):
-        return values
+def _integers(values: Any, dtype: str) -> Any:
+    """Keep integers exact, in as few bits as `fit` had, or more: nothing overflows.
+
+    An estimator computes in float32 where columns have few bits, else in float64.
+    """
     low, high = min(values), max(values)
-    if low >= -(2**63) and high < 2**63:
-        return np.array(values, dtype="int64")
-    return np.array(values, dtype="uint64" if low >= 0 and high < 2**64 else "float64")
+    for kind in (dtype, *_INTEGERS[_INTEGERS.index(dtype) :]):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return np.array(values, dtype=kind)
+    return np.array(values, dtype="float64")

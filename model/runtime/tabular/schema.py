@@ -16,6 +16,7 @@ from runtime.tabular.rows import Rows
 from runtime.tabular.table import Table, header_names
 
 MAX_PROBLEMS = 10  # reported in one answer
+_LIKE_A_HEADER = 3  # columns; 0,1 is the row of many a table
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ class Schema:
         but a row if it consists of categories as they were in `fit`, else refused.
         Raises: BadInput for it, and for some of the names in the place of numbers.
         """
+        if not self._words:
+            return self._is_header_of_numbers(line)
         has_names = not self._words.isdisjoint(line)
         if has_names and set(self.names) <= set(header_names(line)):
             return True
@@ -136,6 +139,25 @@ class Schema:
             self._refuse_respelt(line)
         if has_names:
             self._refuse_half(line)
+        return False
+
+    def _is_header_of_numbers(self, line: list[str]) -> bool:
+        """Say whether a line has all names, where each is a number, such as a year.
+
+        Columns without names of their own are counted: 0, 1, 2 could be a row.
+        Raises: BadInput for that, from three columns on.
+        """
+        names = self.names
+        if len(line) < len(names) or not set(names).issubset(line):
+            return False
+        if not set(names).issubset(map(str, range(len(names) + 1))):
+            return len(names) > 1
+        if line == names and len(names) >= _LIKE_A_HEADER:
+            message = (
+                f"{','.join(names)} could be a header line or a row: leave a header "
+                "out, and send such a row as JSON"
+            )
+            raise BadInput(message, row=1)
         return False
 
     def _refuse_half(self, line: list[str]) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 import pandas as pd
+import sklearn
 
 import runtime
 from runtime import data, evaluation
@@ -202,6 +203,7 @@ class Job(Environment, Generic[Declared]):
             message = "a checkpoint with a model needs the X that it was fitted on"
             raise TypeError(message)
         if model is not None:
+            _keep_frames(model)
             self._state.checkpointed = _some(pd.DataFrame(X))
             files = artifact.members(model, self._describe(model, X, partial=True))
         with self._step("checkpoint"), self._state.saving:
@@ -249,6 +251,7 @@ class Job(Environment, Generic[Declared]):
         given = held_out if held_out is not None else state.held_out
         rows = _some(_rows_like(X, given))
         state.partial = state.stopping.is_set()
+        _keep_frames(model)
         description = self._describe(model, X, partial=state.partial)
         if not onnx:
             description |= artifact.without_onnx("train says onnx=False")
@@ -388,10 +391,21 @@ def _some(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[np.sort(chosen)]
 
 
+def _keep_frames(model: Any) -> None:
+    """Let a model give frames between its steps where `sklearn.set_config` says so.
+
+    That holds for one thread of this process, and a server has others.
+    """
+    form = sklearn.get_config()["transform_output"]
+    pipeline = getattr(model, "best_estimator_", model)
+    if form != "default" and hasattr(pipeline, "set_output"):
+        pipeline.set_output(transform=form)
+
+
 def _answers(model: Any, X: Any, rows: pd.DataFrame) -> list[Any] | None:
     """Ask the model itself; None where it is no estimator, or takes other rows."""
     given: Any = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
-    if isinstance(X, pd.Series):
+    if np.ndim(X) == 1:
         given = rows.iloc[:, 0]
     try:
         found = [*np.asarray(model.predict(given)).tolist()]

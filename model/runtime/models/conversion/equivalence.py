@@ -54,7 +54,7 @@ class Comparison:
     ) -> None:
         self._model, self._fast, self._has_steps = model, fast, has_steps
         self._framed = framed(model)  # which asks a forest once for both
-        is_single = any(c.dtype.lower() in {"float32", "float16"} for c in columns)
+        is_single = any(column.is_single for column in columns)
         self._tie = TOLERANCE if is_single else _TIE
         self._rows, self._columns = rows, columns
         self._thresholds = thresholds or {}
@@ -62,7 +62,7 @@ class Comparison:
         self._has_shares = hasattr(model, "predict_proba")
         self._range = self._largest = 0.0
         if not hasattr(model, "classes_"):
-            expected = np.asarray(model.predict(rows), dtype="float64")
+            expected = np.asarray(self._framed.predict(rows), dtype="float64")
             self._range = float(np.ptp(expected)) or 1.0
             self._largest = float(np.abs(expected).max())
 
@@ -126,7 +126,7 @@ class Comparison:
     def _refuses(self, rows: pd.DataFrame) -> bool:
         """Say whether the model refuses rows that ONNX answers."""
         try:
-            self._model.predict(rows)
+            self._framed.predict(rows)
         except Exception:  # noqa: BLE001 -- the estimator's, of any kind
             return True
         self._compare(rows)
@@ -191,9 +191,9 @@ class Comparison:
         final = getattr(self._model, "steps", [("", self._model)])[-1][1]
         if "Threshold" in type(final).__name__:  # which may be next to a half
             return False
-        places = self._model.predict_proba(self._rows).argmax(axis=1)
+        places = self._framed.predict_proba(self._rows).argmax(axis=1)
         labels = self._model.classes_[places]
-        return bool((labels == self._model.predict(self._rows)).all())
+        return bool((labels == self._framed.predict(self._rows)).all())
 
     def _compare(self, rows: pd.DataFrame) -> None:
         if not len(rows):
@@ -217,7 +217,7 @@ class Comparison:
         for place in range(len(rows)):
             row = rows.iloc[place : place + 1]
             try:
-                self._model.predict(row)
+                self._framed.predict(row)
             except Exception:  # noqa: BLE001 -- the estimator's, of any kind
                 return f"it refuses a row that ONNX would answer: {_shown(row)}"
         return "it refuses rows that ONNX would answer"
@@ -276,9 +276,17 @@ def beside(thresholds: Any) -> Any:
 
 def _as_floats(column: Any) -> Any:
     """Give the numbers of a column, some of which are missing, in floating point."""
-    is_float = column.dtype.kind == "f"
-    kind = str(column.dtype).lower() if is_float else "float64"
-    return column.to_numpy(kind, na_value=np.nan)
+    is_single = (
+        column.dtype.kind == "f" and column.dtype.itemsize < np.float64().itemsize
+    )
+    return column.to_numpy("float32" if is_single else "float64", na_value=np.nan)
+
+
+def _as_sent(column: Any) -> Any:
+    """Give a column as a request has it: what is missing is NaN, of any type."""
+    if column.dtype.kind == "f" or not column.isna().any():
+        return column.to_numpy()
+    return column.astype(object).where(column.notna(), np.nan).to_numpy()
 
 
 class Search:
@@ -294,7 +302,7 @@ class Search:
         self._rows = rows
         chosen = chance.integers(len(names), size=len(rows))
         self._places = {n: np.flatnonzero(chosen == at) for at, n in enumerate(names)}
-        self._whole = {name: rows[name].to_numpy() for name in rows}
+        self._whole = {name: _as_sent(rows[name]) for name in rows}
         self._low = self._taken(rows)
         self._high = self._taken(others)
 
@@ -371,9 +379,10 @@ def _shown(row: pd.DataFrame) -> str:
 def _array(values: list[Any], dtype: Any) -> Any:
     """Make a column of a type, or of the one that it has with such values in it."""
     series = pd.Series(values, dtype=object)
+    series = series.where(series.notna(), None)  # pandas' own types have another
     if dtype.kind == "b" and series.isna().any():
         return series
-    fits = (v is not None and v == int(v) and abs(v) < 2.0**63 for v in values)
+    fits = (v is not None and v == int(v) and abs(v) < 2.0**63 for v in series)
     if dtype.kind in "iu" and not all(fits):
         dtype = "float64"
     return series.astype(dtype).array

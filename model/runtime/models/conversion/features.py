@@ -117,6 +117,8 @@ def answers(model: Any, place: int) -> list[Any]:
 
     Returns: `(n_outputs,)` each; the last is empty, or zeros, if the value is refused.
     """
+    model = copy(model)
+    vars(model).pop("_sklearn_output_config", None)  # no frame, which is not sparse
     columns = list(model.categories_)
     known = columns[place]
     other: Any = "\0none"

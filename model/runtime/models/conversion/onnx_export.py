@@ -23,6 +23,7 @@ from runtime.models import artifact, onnx_session
 from runtime.models.conversion import boosters, graph, nodes, registry
 from runtime.models.conversion.equivalence import TOLERANCE, Comparison, Different
 from runtime.models.conversion.nodes import SELECTING, given, parts
+from runtime.models.engine import framed, takes_documents
 from runtime.models.forests import without_joblib
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
@@ -55,18 +56,17 @@ def export(
     """
     rows = pd.read_pickle(sample)  # noqa: S301 -- of our own job
     model = without_joblib(artifact.load(model_dir))
-    spent = milliseconds(model, rows[:1])
+    spent = milliseconds(framed(model), rows[:1])
     try:
         content, names = proved(model, description, rows)
     except Different as exc:
         return b"", {**artifact.without_onnx(str(exc)), artifact.SPEED: spent}
     schema = Schema.from_json(description["columns"]).requiring(names)
     fast = onnx_session.load(content, description)
-    row = {name: rows[name].to_numpy()[:1] for name in rows}  # as a request has it
     return content, {
         artifact.ONNX_NOTE: f"ONNX answers the same, to {TOLERANCE:g}",
         artifact.ONNX_ORIGIN: artifact.origin(model_dir),
-        artifact.SPEED: milliseconds(fast, row),
+        artifact.SPEED: milliseconds(fast, schema.example()),
         "columns": schema.to_json(),
     }
 
@@ -121,7 +121,7 @@ def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
     if n_nodes > MOST_NODES:
         message = f"its trees have {n_nodes:,} nodes, over {MOST_NODES:,}"
         raise Different(message)
-    names = [c.name for c in columns if c.dtype.lower() in {"float32", "float16"}]
+    names = [column.name for column in columns if column.is_single]
     for part in found:
         module = type(part).__module__
         if module.startswith("sklearn.neighbors"):
@@ -201,6 +201,9 @@ def refuse_columns(columns: tuple[Column, ...]) -> None:
         if column.dtype.startswith(("category[", "datetime", "timestamp")):
             message = f"column {column.name!r} is a {column.dtype}, no number or text"
             raise Different(message)
+        if column.dtype.startswith(("float16", "halffloat")):
+            message = f"column {column.name!r} is of float16: let it be float32"
+            raise Different(message)
 
 
 def refuse_integers(rows: pd.DataFrame) -> None:
@@ -225,7 +228,8 @@ def converted(model: Any, columns: tuple[Column, ...], rows: pd.DataFrame) -> by
     if not any(column.is_text for column in columns):
         inputs = [(onnx_session.MATRIX, DoubleTensorType([None, len(columns)]))]
     options = {id(model): {"zipmap": False}} if is_classifier(model) else {}
-    for part, x in given(model, rows):
+    documents = rows.iloc[:, 0] if takes_documents(model) else rows
+    for part, x in given(model, documents):
         if known := registry.options_of(part, x):
             options[id(part)] = known
     opset = nodes.OPSET

@@ -171,7 +171,7 @@ def options_of(part: Any, x: Any) -> dict[str, Any]:
         return {}
     if package_of(part) == "xgboost":
         return {SPARSE: True} if sparse.issparse(x) else {}
-    dtypes = set(x.dtypes) if hasattr(x, "dtypes") else {x.dtype}
+    dtypes = set(x.dtypes) if hasattr(x, "columns") else {x.dtype}
     is_single = {str(dtype).lower() for dtype in dtypes} == {"float32"}
     return {FLOAT32: True} if is_single and type(part).__name__ in IN_FLOAT32 else {}
 
