@@ -10,7 +10,8 @@
 #                        without AWS's credentials <account> and <region> stand for yours
 #   --help               print this
 #
-# With uncommitted changes the tag is COMMIT-dirty, and latest stays where it is.
+# With uncommitted changes of what goes into the image (.dockerignore lists it) the tag is
+# COMMIT-dirty, and latest stays where it is. Data and settings may change as they like.
 # BASE_IMAGE, if set, takes the place of the Dockerfile's base image.
 #
 # Example: ./build_and_push.sh my-model --region eu-west-1
@@ -166,13 +167,13 @@ find_identity() {
 # Sets revision: the commit that is built, "" if there is none; tag; latest: yes or no;
 # version: that of the template.
 choose_tag() {
-    local changes=""
+    local changes="" content=(Dockerfile .dockerignore model packages.txt requirements.txt)
     version="$(sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' "${here}/model/runtime/__init__.py")"
     revision="" latest="no"
     # The commit must hold this Dockerfile: the checkout may be that of a folder above.
     if git -C "${here}" rev-parse --verify --quiet HEAD:./Dockerfile >/dev/null; then
         revision="$(git -C "${here}" rev-parse HEAD)"
-        changes="$(git -C "${here}" status --porcelain --untracked-files=normal -- .)"
+        changes="$(git -C "${here}" status --porcelain --untracked-files=normal -- "${content[@]}")"
     elif [[ -z "${tag}" ]]; then
         fail "without a git commit that holds the Dockerfile, the image needs a tag" "${again} --tag 0.1.0"
     fi
@@ -354,7 +355,12 @@ move_latest() {
 
 print_address() {
     echo "${address}:${tag}" >&3
-    if [[ "${latest}" == yes ]]; then echo "${address}:latest" >&3; fi
+    if [[ "${latest}" == yes ]]; then
+        echo "${address}:latest" >&3
+        echo "next: python deploy/train.py, with PROJECT = \"${name}\" in deploy/settings.py"
+    elif [[ "${tag}" == *-dirty ]]; then
+        echo "latest, which the scripts of deploy/ take, stays where it is: commit, then ${again}"
+    fi
     cat >&3 <<-END
 	${address}@${digest}
 

@@ -8,11 +8,10 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from botocore import xform_name
-
 import settings
-from cleaning import cost, deletion, existing
-from common import script
+from helpers import account, cleaning, script
+
+from botocore import xform_name
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("--all", action="store_true", help="what costs nothing, too")
@@ -21,14 +20,15 @@ options.add_argument("--yes", action="store_true", help="do not ask")
 
 def main() -> None:
     given = options.parse_args()
-    found = list(existing.existing(everything=given.all))
+    found = list(cleaning.existing(everything=given.all))
     if not found:
         more = "" if given.all else " --all lists what costs nothing, too."
-        print(f"Nothing of {settings.PROJECT} is there.{more}")
+        where = f"{settings.PROJECT} is in {account.region()}"
+        print(f"Nothing of {where}.{more}")
         return
     total = 0.0
     for resource in found:
-        usd, text = cost.an_hour(resource)
+        usd, text = cleaning.an_hour(resource)
         total += usd
         print(f"{name_of(resource)}: {text}")
     print(f"Together {total:.3f} USD an hour, as far as prices are known.")
@@ -38,7 +38,7 @@ def main() -> None:
             sys.exit("Nothing has been deleted.")
     for resource in found:
         print(f"Deleting {name_of(resource)}", flush=True)
-        deletion.delete(resource)
+        cleaning.delete(resource)
     print("Files in S3, the image in ECR, logs and the role stay.")
     print("Next: docs/deploy.md#delete says how to delete them.")
 

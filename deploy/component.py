@@ -6,12 +6,12 @@ request fails, and starts a copy, which takes some minutes.
 
 from argparse import ArgumentParser
 
+import settings
+from helpers import account, endpoints, registry, scaling, script
+
 from sagemaker.core.resources import InferenceComponent
 
 import predict
-import settings
-from common import account, script
-from hosting import endpoints, registry, scaling, update, waiting
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("--job", default="", help="whose model is served; else the last")
@@ -35,7 +35,7 @@ def main() -> None:
     if endpoint is None:
         endpoint = endpoints.make(NAME, config)
     elif endpoint.endpoint_config_name != config:
-        update.change(endpoint, config, guarded=False)
+        endpoints.change(endpoint, config, guarded=False)
     component = endpoints.find(InferenceComponent, NAME)
     if component is None:
         component = InferenceComponent.create(
@@ -48,7 +48,7 @@ def main() -> None:
         )
     elif component.specification.model_name != model:
         component.update(specification=what)
-    waiting.wait(component, "InferenceComponent")
+    endpoints.wait(component, "InferenceComponent")
     scaling.to_zero(NAME)
     predict.send(endpoint, inference_component_name=NAME)
     print("Next: to stop paying, python deploy/clean.py")

@@ -1,15 +1,16 @@
 """Serves a model: makes the endpoint, or updates the one that is there.
 
-The model is that of the last training job, in the image that was pushed last. What
+The model is that of the last training job, in the image that is tagged latest. What
 serves goes on until the new one does; an update that answers 5xx is undone.
 """
 
 from argparse import ArgumentParser
+from pathlib import Path
+
+import settings
+from helpers import endpoints, local, registry, rows, script
 
 import predict
-import settings
-from common import script
-from hosting import endpoints, local, update, variants
 
 options = ArgumentParser(description=__doc__)
 kinds = options.add_mutually_exclusive_group()
@@ -25,20 +26,22 @@ models.add_argument("--local", action="store_true", help="here, without an accou
 def main() -> None:
     given = options.parse_args()
     if given.local:
-        local.serve(predict.PAYLOAD)
+        local.serve(Path(rows.PAYLOAD))
         return
     kind = given.kind or ""
     name = f"{settings.PROJECT}-{kind}".rstrip("-")
     endpoint = endpoints.usable(name)
     if given.rollback:
-        config = update.before(endpoint)
+        config = endpoints.before(endpoint)
     else:
-        config = variants.config(kind, given.job, approved=given.approved)
+        environment = endpoints.ENVIRONMENT.get(kind, {})
+        model = registry.model(given.job, approved=given.approved, **environment)
+        config = endpoints.config_of(kind, model)
     if endpoint is None:
         endpoint = endpoints.make(name, config)
     elif endpoint.endpoint_config_name != config:
         guarded = kind != "serverless" and not given.rollback
-        update.change(endpoint, config, guarded=guarded)
+        endpoints.change(endpoint, config, guarded=guarded)
     print(f"The endpoint {name} serves {config}.")
     predict.send(endpoint)
     print("Next: python deploy/register.py; to stop paying: python deploy/clean.py")

@@ -3,12 +3,12 @@
 Without a name: of the training, tuning or transform job that has failed last.
 """
 
+import sys
 import time
 from argparse import ArgumentParser
-from typing import Any
 
 import settings
-from common import jobs, progress, script
+from helpers import account, jobs, script
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("name", nargs="?", help="of a job or of an endpoint")
@@ -22,19 +22,24 @@ def main() -> None:
     if name is None:
         print(f"No job of {settings.PROJECT} has failed.")
         return
-    known = [say(kind, name) for kind in (*jobs.KINDS, "Endpoint")]
+    looked = {kind: jobs.find(kind, name) for kind in (*jobs.KINDS, "Endpoint")}
+    found = {kind: one for kind, one in looked.items() if one}
+    for kind, one in found.items():
+        reason = f"\n{one['FailureReason']}" if one.get("FailureReason") else ""
+        print(f"The {kind} {name} is {one[f'{kind}Status']}.{reason}")
+    groups = {f"/aws/sagemaker/Endpoints/{name}": ""}
+    if "Endpoint" not in found:  # its name begins those of the jobs
+        groups |= dict.fromkeys(jobs.LOGS.values(), name)
     since = int((time.time() - 60 * given.minutes) * 1000)
-    events: list[dict[str, Any]] = []
-    for group in progress.GROUPS.values():
-        events += progress.events(group, name, since)
-    events += progress.events(f"/aws/sagemaker/Endpoints/{name}", "", since)
-    for event in events[-given.lines :]:
+    events = [e for at, start in groups.items() for e in jobs.events(at, start, since)]
+    for event in sorted(events, key=lambda e: e["timestamp"])[-given.lines :]:
         when = time.strftime("%d %H:%M:%S", time.localtime(event["timestamp"] / 1000))
         print(f"{when} {event['message']}")
-    if any(known) or events:
+    if not found and not events:
+        where = f"{name} in {account.region()}"
+        sys.exit(f"There is neither a job nor an endpoint {where}.")
+    if any(one.get("FailureReason") for one in found.values()):
         print("Next: repair what is named above, then run the same script again")
-    else:
-        print(f"There is neither a job nor an endpoint {name}.")
 
 
 def last_failed() -> str | None:
@@ -44,15 +49,6 @@ def last_failed() -> str | None:
         for name in jobs.listed(kind, start, "Failed")[:1]:
             failed[jobs.describe(kind, name)["CreationTime"]] = name
     return failed[max(failed)] if failed else None
-
-
-def say(kind: str, name: str) -> bool:
-    """Print status and reason of what has this name, if it is of this kind."""
-    found = jobs.find(kind, name)
-    if found:
-        print(f"The {kind} {name} is {found[f'{kind}Status']}.")
-        print(found.get("FailureReason", ""))
-    return bool(found)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,23 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import settings
+from helpers import account, endpoints, rows, script
+
 from botocore.exceptions import ClientError
 from sagemaker.core.resources import Endpoint, InferenceComponent
 
-import settings
-from common import script
-from hosting import asynchronous, endpoints, waiting
-
-PAYLOAD = Path(__file__).resolve().parents[1] / "local-test/payload.csv"
 CSV = {"content_type": "text/csv", "accept": "text/csv"}
 options = ArgumentParser(description=__doc__)
 options.add_argument("endpoint", nargs="?", default=settings.PROJECT)
-options.add_argument("file", nargs="?", default=PAYLOAD, type=Path)
+options.add_argument("file", nargs="?", default=rows.PAYLOAD, type=Path)
 
 
-def send(endpoint: Any, file: Path = PAYLOAD, **component: str) -> None:
+def send(endpoint: Any, file: Path = Path(rows.PAYLOAD), **component: str) -> None:
     """Print the answer, which has a line for each row of the file."""
     print(f"{endpoint.endpoint_name} predicts for {file}:", flush=True)
     if endpoint.async_inference_config:
-        print(asynchronous.predict(endpoint, file, **CSV))
+        print(endpoints.predict_async(endpoint, file, **CSV))
         return
     try:
         answer = endpoint.invoke(body=file.read_bytes(), **CSV, **component)
@@ -34,7 +32,7 @@ def send(endpoint: Any, file: Path = PAYLOAD, **component: str) -> None:
         if component:
             print("Without a copy it starts one now: ask again in some minutes.")
         kind = "InferenceComponent" if component else "Endpoint"
-        waiting.stop(endpoint.endpoint_name, kind)
+        endpoints.stop(endpoint.endpoint_name, kind)
     print(answer.body.read().decode())
 
 
@@ -44,7 +42,8 @@ def main() -> None:
         options.error(f"there is no file {given.file}")
     endpoint = endpoints.find(Endpoint, given.endpoint)
     if endpoint is None:
-        sys.exit(f"There is no {given.endpoint}. Make it: python deploy/endpoint.py")
+        where = f"{given.endpoint} in {account.region()}"
+        sys.exit(f"There is no endpoint {where}. Make one: python deploy/endpoint.py")
     component = {"inference_component_name": given.endpoint}
     there = endpoints.find(InferenceComponent, given.endpoint)
     send(endpoint, given.file, **(component if there else {}))

@@ -1,13 +1,12 @@
 """Registers a model with its metrics as a new version, and approves it.
 
-A version is the model of the last training job, the image that was pushed last, and the
-metrics that the job has measured. It waits for --approve, now or when run again.
+A version is the model of the last training job, the image that is tagged latest, and
+the metrics that the job has measured. It waits for --approve, now or when run again.
 """
 
 from argparse import ArgumentParser
 
-from common import account, script, trained
-from hosting import metrics, registry
+from helpers import account, jobs, registry, script
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("--job", default="", help="whose model it is; else the last")
@@ -16,11 +15,11 @@ options.add_argument("--approve", action="store_true", help="it may be deployed"
 
 def main() -> None:
     given = options.parse_args()
-    archive = trained.job(given.job)["ModelArtifacts"]["S3ModelArtifacts"]
+    archive = jobs.trained(given.job)["ModelArtifacts"]["S3ModelArtifacts"]
     container = {"Image": account.image(), "ModelDataUrl": archive}
     version = registry.newest()
     if version is None or registry.container(version) != container:
-        version = registry.register(container, metrics.metrics(archive))
+        version = registry.register(container)
     if given.approve and version.model_approval_status != "Approved":
         version.update(model_approval_status="Approved")
     status, number = version.model_approval_status, version.model_package_version

@@ -11,6 +11,12 @@ export AWS_PAGER="" # answers are read here, not paged
 
 here="$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
+if [[ $# -gt 1 || "${1:---you}" != "--you" ]]; then
+    sed -n '2,/^# The names/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    [[ "${1}" == "--help" ]] || exit 64
+    exit
+fi
+
 stop() {
     echo "role.sh: ${1}" >&2
     exit 1

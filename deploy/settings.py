@@ -2,7 +2,7 @@
 
 PROJECT = "penguins"  # the repository in ECR; all that is made in AWS begins with it
 TAG = "latest"  # the pushed image that is taken; it is looked up, and named by digest
-ROLE = "penguins"  # the role that SageMaker acts in: its name or ARN; role.sh makes it
+ROLE = PROJECT  # the role that SageMaker acts in: its name or ARN; role.sh makes it
 BUCKET = ""  # without one: sagemaker-REGION-ACCOUNT, the SDK's own
 
 TRAINING_INSTANCE = "ml.m5.large"

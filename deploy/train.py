@@ -5,11 +5,11 @@ The same image, data and hyperparameters are trained once; then their job is fou
 
 from argparse import ArgumentParser
 
+import settings
+from helpers import account, data, jobs, local, script
+
 from sagemaker.core.training import configs
 from sagemaker.train import ModelTrainer
-
-import settings
-from common import account, data, described, jobs, local, progress, script
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("values", nargs="*", metavar="NAME=VALUE", help="go on top")
@@ -36,7 +36,7 @@ def trainer(job: str, image: str, given: dict[str, str], *, spot: bool) -> Model
         stopping_condition=limits,
         checkpoint_config=kept,
         output_data_config=configs.OutputDataConfig(s3_output_path=f"{folder}/output/"),
-    ).with_metric_definitions(described.definitions())
+    ).with_metric_definitions(data.definitions())
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
         inputs = data.inputs(channels)
         trainer(name, image, values, spot=given.spot).train(inputs, wait=False)
         print(f"A training job has been started, with {values}.")
-    ended = progress.completed(jobs.TRAINING, jobs.listed(jobs.TRAINING, name)[0])
+    ended = jobs.completed(jobs.TRAINING, name)
     archive = ended["ModelArtifacts"]["S3ModelArtifacts"]
     print(f"The model is {archive}.\nNext: python deploy/endpoint.py")
 

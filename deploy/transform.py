@@ -5,10 +5,10 @@ The same rows are predicted once by a model: the second time their output is fou
 
 from argparse import ArgumentParser
 
-from sagemaker.core.transformer import Transformer
-
 import settings
-from common import account, jobs, local, progress, rows, s3, script, trained
+from helpers import account, jobs, local, rows, script
+
+from sagemaker.core.transformer import Transformer
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("rows", nargs="?", default=rows.PAYLOAD, help="file, or s3://...")
@@ -23,11 +23,11 @@ options.add_argument("--local", action="store_true", help="here, and nothing joi
 def main() -> None:
     given = options.parse_args()
     if given.local:
-        local.transform(given.rows, header=given.header)
+        local.transform(rows.here(given.rows), header=given.header)
         return
-    job, place = trained.job(given.job), rows.in_s3(given.rows, header=given.header)
-    model = trained.model_of(job)
-    how = (s3.listed(place), given.join, given.ids, given.mark)
+    job, place = jobs.trained(given.job), rows.in_s3(given.rows, header=given.header)
+    model = jobs.model_of(job)
+    how = (account.listed(place), given.join, given.ids, given.mark)
     name = script.name_of("transform", model, place, *how)
     output = f"s3://{account.bucket()}/{settings.PROJECT}/predictions/{name}/"
     if not jobs.there(jobs.TRANSFORM, name):
@@ -51,8 +51,8 @@ def main() -> None:
             wait=False,
         )
         print(f"The job {new} has been started, with the model {model}.")
-    progress.completed(jobs.TRANSFORM, jobs.listed(jobs.TRANSFORM, name)[0])
-    s3.show(output)
+    jobs.completed(jobs.TRANSFORM, name)
+    account.show(output)
     print("Next: python deploy/register.py")
 
 

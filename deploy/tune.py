@@ -6,11 +6,12 @@ local-test. The same search is made once: the second time its job is found.
 
 from argparse import ArgumentParser
 
+import settings
+from helpers import account, data, jobs, script
+
 from sagemaker.train.tuner import HyperparameterTuner
 
-import settings
 import train
-from common import account, data, described, jobs, progress, script
 
 options = ArgumentParser(description=__doc__)
 options.add_argument("values", nargs="*", metavar="NAME=VALUE")
@@ -22,10 +23,7 @@ options.add_argument("--spot", action="store_true", help="cheaper; may be interr
 
 def main() -> None:
     given = options.parse_args()
-    ranges, metrics = (
-        described.ranges(but=data.split(given.values)),
-        described.metrics(),
-    )
+    ranges, metrics = data.ranges(but=data.split(given.values)), data.metrics()
     values = data.hyperparameters(given.values)
     values = {name: values[name] for name in values if name not in ranges}
     image, channels = account.image(), data.in_s3(given.data)
@@ -48,7 +46,7 @@ def main() -> None:
         new = jobs.new_name(jobs.TUNING, name)
         tuner.tune(data.inputs(channels), job_name=new, wait=False)
         print(f"The search {new} has been started, over {', '.join(ranges)}.")
-    ended = progress.completed(jobs.TUNING, jobs.listed(jobs.TUNING, name)[0])
+    ended = jobs.completed(jobs.TUNING, name)
     best = ended["BestTrainingJob"]
     reached = best["FinalHyperParameterTuningJobObjectiveMetric"]
     print(f"The best job has {best['TunedHyperParameters']}.")

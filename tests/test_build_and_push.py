@@ -607,7 +607,7 @@ def test_a_clean_commit_is_pushed_under_its_short_name_and_as_latest(
     assert "--image-tag latest " in only(checkout, "put-image")
 
 
-@pytest.mark.parametrize("change", ["Dockerfile", "new"])
+@pytest.mark.parametrize("change", ["Dockerfile", "requirements.txt", "model/new"])
 @either_builder
 def test_uncommitted_changes_are_pushed_as_dirty_and_never_as_latest(
     checkout: Path, change: str, buildx: str
@@ -618,6 +618,18 @@ def test_uncommitted_changes_are_pushed_as_dirty_and_never_as_latest(
     assert result.stdout.startswith(f"{ADDRESS}:{tag}-dirty\n")
     assert f"{ADDRESS}:{tag}-dirty" in only(checkout, PUSH)
     assert "latest" not in result.stdout + "".join(calls(checkout))
+    assert "stays where it is: commit, then" in result.stderr
+
+
+@pytest.mark.parametrize("change", ["deploy/settings.py", "local-test/payload.csv"])
+def test_changes_that_are_not_in_the_image_do_not_make_it_dirty(
+    checkout: Path, change: str
+) -> None:
+    (checkout / change).parent.mkdir(exist_ok=True)
+    (checkout / change).write_text("mine")
+    result = push(checkout, "my-model")
+    assert f"\n{ADDRESS}:latest\n" in result.stdout
+    assert result.stderr.endswith('PROJECT = "my-model" in deploy/settings.py\n')
 
 
 def test_a_git_that_fails_does_not_pass_for_a_clean_commit(checkout: Path) -> None:

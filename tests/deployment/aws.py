@@ -89,7 +89,7 @@ class Aws:
             RoleName="penguins", AssumeRolePolicyDocument='{"Version": "2012-10-17"}'
         )
 
-    def push(self, content: str = "1") -> str:
+    def push(self, content: str = "1", tag: str = "latest") -> str:
         """Push an image, as build_and_push.sh does. Returns: its digest."""
         ecr = self.client("ecr")
         if not ecr.describe_repositories()["repositories"]:
@@ -98,7 +98,7 @@ class Aws:
         answer = ecr.put_image(
             repositoryName="penguins",
             imageManifest=json.dumps(MANIFEST | {"config": config}),
-            imageTag="latest",
+            imageTag=tag,
         )
         return str(answer["image"]["imageId"]["imageDigest"])
 
@@ -168,18 +168,24 @@ class Owner(Machine):
         file.write_text(line.sub(f"{name} = {value!r}", file.read_text()))
 
     def deploy(
-        self, script: str, *arguments: str, typed: str = "", **answers: list[Any]
+        self,
+        script: str,
+        *arguments: str,
+        typed: str = "",
+        environment: dict[str, str] | None = None,
+        **answers: list[Any],
     ) -> Ran:
         """Run a script of deploy/ to its end, with these lines typed into it."""
         report = self.home / "report.json"
         program = self.home / "deploy" / script
-        log, more = self.home / "log", {"AWS_ENDPOINT_URL": self.aws.url}
+        log = self.home / "log"
+        more = {"AWS_ENDPOINT_URL": self.aws.url, "COLUMNS": "200"}
         status = self.aws.forks.run(
             program=str(program),
             arguments=arguments,
             given=answers,
             folder=str(self.home),
-            environment=self._environment() | more | {"COLUMNS": "200"},
+            environment=self._environment() | more | (environment or {}),
             typed=typed,
             log=str(log),
             report=str(report),

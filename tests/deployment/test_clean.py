@@ -80,7 +80,7 @@ def test_only_what_is_ours_is_listed_priced_and_after_a_yes_deleted(
     again = owner.deploy("clean.py", ListInferenceComponents=[NONE])
     assert again.status == 0, again.log
     assert (
-        "Nothing of penguins is there. --all lists what costs nothing, too."
+        "Nothing of penguins is in eu-west-1. --all lists what costs nothing, too."
         in again.log
     )
 

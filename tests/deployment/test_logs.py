@@ -39,7 +39,7 @@ def test_the_last_lines_of_a_job_are_printed(owner: Owner, aws: Aws) -> None:
     ran = owner.deploy("logs.py", name, "--lines", "2")
     assert ran.status == 0, ran.log
     assert f"The TrainingJob {name} is Completed.\n" in ran.log
-    said = [line.split(" ", 2)[2] for line in ran.log.splitlines()[-3:-1]]
+    said = [line.split(" ", 2)[2] for line in ran.log.splitlines()[-2:]]
     assert said == ["two", "three"]
 
 
@@ -61,4 +61,20 @@ def test_where_nothing_has_failed_it_says_so(owner: Owner) -> None:
 
 def test_a_name_that_is_not_there_is_named(owner: Owner) -> None:
     ran = owner.deploy("logs.py", "penguins-9")
-    assert ran.log == "There is neither a job nor an endpoint penguins-9.\n"
+    assert ran.status == 1
+    assert (
+        ran.log == "There is neither a job nor an endpoint penguins-9 in eu-west-1.\n"
+    )
+
+
+def test_an_endpoint_that_serves_has_its_own_lines_and_nothing_to_repair(
+    owner: Owner, aws: Aws
+) -> None:
+    aws.log("/aws/sagemaker/TrainingJobs", "penguins-1/algo-1", "of a job")
+    aws.log("/aws/sagemaker/Endpoints/penguins", "main/i-1", "of the endpoint")
+    answer = {"shape": True, "EndpointStatus": "InService", "FailureReason": None}
+    ran = owner.deploy("logs.py", "penguins", DescribeEndpoint=[answer])
+    assert ran.status == 0, ran.log
+    assert ran.log.startswith("The Endpoint penguins is InService.\n")
+    assert ran.log.endswith(" of the endpoint\n")
+    assert "of a job" not in ran.log

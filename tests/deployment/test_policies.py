@@ -88,3 +88,13 @@ def test_role_sh_without_the_cli_says_how_to_install_it() -> None:
     assert ran.returncode == 1
     cure = b"role.sh: the AWS CLI is missing. Install it: pip install awscli\n"
     assert ran.stderr == cure
+
+
+@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("--me", 64)])
+def test_role_sh_makes_nothing_if_it_is_asked_for_its_usage(
+    aws: Aws, argument: str, status: int
+) -> None:
+    ran = role_sh(aws, argument)
+    assert ran.returncode == status
+    assert "Usage: deploy/role.sh [--you]\n" in ran.stdout
+    assert aws.client("iam").list_roles()["Roles"] == []

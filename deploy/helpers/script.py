@@ -1,23 +1,42 @@
-"""What the scripts share: an end with a sentence, and names that come back."""
+"""The frame of each script: region, an end with a sentence, names that come back."""
 
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-
 import settings
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    InvalidRegionError,
+    NoRegionError,
+    ParamValidationError,
+)
 
 TAGS = [{"Key": "project", "Value": settings.PROJECT}]  # clean.py looks for it
 SDK_TAGS = [{"key": "project", "value": settings.PROJECT}]  # the SDK's spelling
 
+# ECR, S3 and SageMaker agree on this; 11 characters of a search's 32 are added.
+if not re.fullmatch(r"(?=.{2,21}$)[a-z0-9]+(-[a-z0-9]+)*", settings.PROJECT):
+    sys.exit(
+        f"PROJECT in deploy/settings.py is {settings.PROJECT!r}, and begins all names:"
+        " it may have 2 to 21 lower case letters, digits, and single hyphens between."
+    )
+# build_and_push.sh and the AWS CLI read AWS_REGION first; boto3 does not know it.
+if named := os.environ.get("AWS_REGION"):
+    os.environ["AWS_DEFAULT_REGION"] = named
 # The SDK would refuse a role without rights in your VPC, which no script here needs.
 os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
 
-LOG_IN = "Log in: aws configure, or aws sso login; and set AWS_REGION."
+LOG_IN = "Log in: aws configure, or aws sso login"
+SET_REGION = "Set the region that you mean, for example: export AWS_REGION=eu-west-1"
+NO_REGION = (NoRegionError, InvalidRegionError, EndpointConnectionError)
 CURES = {  # by what the code of a refusal begins with
     "AccessDenied": "Which rights are needed: docs/deploy.md#rights",
     "ExpiredToken": LOG_IN,
@@ -34,13 +53,13 @@ def run(main: Callable[[], None]) -> None:
         main()
     except ClientError as exc:
         code = exc.response["Error"]["Code"]
-        sys.exit(
-            "\n".join([str(exc), *(CURES[c] for c in CURES if code.startswith(c))])
-        )
+        cures = [cure for start, cure in CURES.items() if code.startswith(start)]
+        sys.exit("\n".join([str(exc), *cures]))
     except ParamValidationError as exc:
         sys.exit(f"{exc}\nCorrect the names in deploy/settings.py.")
     except BotoCoreError as exc:
-        sys.exit(f"{exc}\n{LOG_IN}")
+        cure = SET_REGION if isinstance(exc, NO_REGION) else LOG_IN
+        sys.exit(f"{exc}\n{cure}")
     except KeyboardInterrupt:
         sys.exit("\nWhat was started goes on. The same command follows it again.")
 

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 import settings
-from common import account, data, s3, script
+from helpers import account, data, script
+
+import boto3
 
 PAYLOAD = str(data.ROOT / "local-test/payload.csv")
 
@@ -16,30 +16,37 @@ PAYLOAD = str(data.ROOT / "local-test/payload.csv")
 def in_s3(rows: str, *, header: bool) -> str:
     """Give where rows lie in S3 without a header; those that lie here are uploaded."""
     if not rows.startswith("s3://"):
-        file = Path(rows)
-        if not file.is_file():
-            sys.exit(
-                f"There is no file {rows}. Give a CSV of rows, without the target."
-            )
-        if not header and cells(file) <= columns():
-            sys.exit(f"The first line of {rows} names columns: add --header.")
-        folder = folder_of(file.read_text(), header)
+        file = here(rows)
+        header = header or has_header(file)
         with file.open("rb") as body:
+            folder = folder_of(file.read_text(), header)
             return put(body, folder, file.name, header=header)
-    tags = s3.listed(rows)
+    tags = account.listed(rows)
     if not tags:
         sys.exit(f"There is nothing in {rows}. Give s3://BUCKET/FOLDER/, or a file.")
-    if header:
-        for name, body in s3.opened(rows):
-            put(body, folder_of(tags, header), name, header=True)
-        return folder_of(tags, header)
-    return rows
+    if not header:
+        return rows
+    folder = folder_of(tags, header)
+    for name, body in account.opened(rows):
+        put(body, folder, name, header=True)
+    return folder
 
 
-def columns() -> set[str]:
-    """Give the names of the columns in local-test, if it has a header there."""
+def here(rows: str) -> Path:
+    """Give a file of rows on this machine, which has to be there."""
+    if not Path(rows).is_file():
+        sys.exit(f"There is no file {rows}. Give a CSV of rows, without the target.")
+    return Path(rows)
+
+
+def has_header(file: Path) -> bool:
+    """Say whether the first line has names of columns in local-test, and nothing else.
+
+    There it is a header if it has the target.
+    """
     files = [f for f in data.folders()["training"] if f.suffix == ".csv"]
-    return cells(files[0]) if files else set()
+    names = cells(files[0]) if files else set()
+    return data.hyperparameters([]).get("target") in names >= cells(file)
 
 
 def cells(file: Path) -> set[str]:

@@ -58,3 +58,12 @@ def to_zero(component: str) -> None:
         TreatMissingData="missing",
     )
     print(f"{component} has no copy while nobody asks, and {MAX_COPIES} at most.")
+
+
+def stop(component: str) -> None:
+    """Scale no more; the policies go with the target."""
+    scaling = boto3.client("application-autoscaling")
+    try:
+        scaling.deregister_scalable_target(**copies(component))
+    except scaling.exceptions.ObjectNotFoundException:
+        return  # component.py was stopped before it came to that
