@@ -26,12 +26,13 @@ def main() -> None:
         where = f"{settings.PROJECT} is in {account.region()}"
         print(f"Nothing of {where}.{more}")
         return
-    total = 0.0
+    total, more = 0.0, ""
     for resource in found:
         usd, text = cleaning.an_hour(resource)
         total += usd
+        more = ", and what is not known" if "not known" in text else more
         print(f"{name_of(resource)}: {text}")
-    print(f"Together {total:.3f} USD an hour, as far as prices are known.")
+    print(f"Together {total:.3f} USD an hour{more}.")
     if not given.yes:
         print("Delete it all, and stop what runs? [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):

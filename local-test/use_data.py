@@ -10,6 +10,7 @@ import csv
 import difflib
 import json
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +26,7 @@ CONFIG = {
     "RecordWrapperType": "None",
 }
 HELD_OUT = 12  # rows of the payload, or a tenth of a short file
+LOOKED_AT = range(100, 10_000)  # rows that show whether a column names each of them
 READERS = {  # how files begin that are no CSV in UTF-8, and what reads them
     b"PAR1": 'read_parquet("{}")',
     b"PK": 'read_excel("{}")',
@@ -53,6 +55,9 @@ def main(file: Path, target: str) -> None:
     rows, payload = (path.relative_to(HERE.parent) for path in (ROWS, PAYLOAD))
     print(f"{n_rows - held_out} rows are in {rows}")
     print(f"{held_out} others, without {target}, are in {payload}")
+    for name in identifiers(file, target):
+        print(f"column {name} has another word in each row: if it only names the rows,")
+        print("    leave it out of the file, as a model would learn it by heart")
     print("next: local-test/demo.sh, or local-test/train-local.sh")
 
 
@@ -182,6 +187,22 @@ def write_rows(file: Path, place: int, n_rows: int) -> int:
             if n in held or n == -1:
                 payload.writerow(row[:place] + row[place + 1 :])
     return n_held
+
+
+def identifiers(file: Path, target: str) -> list[str]:
+    """List the columns in which each row has a word of its own, which is no number."""
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        header, *rows = islice(filter(None, csv.reader(text)), LOOKED_AT.stop)
+    if len(rows) < LOOKED_AT.start:
+        return []
+    columns = {name: [row[n] for row in rows] for n, name in enumerate(header)}
+    return [
+        name
+        for name, cells in columns.items()
+        if name != target
+        and len(set(cells)) == len(cells)
+        and not any(" " in cell or is_number(cell) for cell in cells)
+    ]
 
 
 def write_config(values: dict[str, str]) -> None:

@@ -484,6 +484,19 @@ def test_cells_are_written_as_they_were_read(unused: Path) -> None:
     assert sorted(kept[1:] + [[*row, "007"] for row in held[1:]]) == sorted(rows[1:])
 
 
+@pytest.mark.parametrize(("n_rows", "named"), [(120, ["customer"]), (99, [])])
+def test_a_column_of_words_that_each_name_a_row_is_pointed_out(
+    unused: Path, n_rows: int, named: list[str]
+) -> None:
+    """Texts, numbers and columns with a word twice are not, nor is a short file."""
+    rows = [f"C{n},seen {n},{n},W{n // 2},{n}" for n in range(n_rows)]
+    text = "\n".join(["customer,note,age,city,price", *rows])
+    status, log = use_data(unused, f"{text}\n", "price")
+    assert status == 0
+    found = re.findall(r"column (\w+) has another word in each row", log)
+    assert found == named
+
+
 @pytest.mark.parametrize(
     ("text", "target", "words"),
     [

@@ -19,6 +19,7 @@ from sagemaker.train.model_trainer import Mode
 
 TRAINED = data.ROOT / "trained"  # a folder for each run
 NAME = "local"  # of the model, the endpoint and the job
+NEXT = f"Next: ./build_and_push.sh {settings.PROJECT}, then python deploy/train.py"
 
 
 def answers(*command: str) -> bool:
@@ -88,7 +89,7 @@ def serve(payload: Path) -> None:
         print(f"It predicts for {payload}:\n{answer['Body'].read().decode()}")
     finally:
         sagemaker.delete_endpoint(NAME)
-    print("It is stopped again. Next: python deploy/train.py, in SageMaker")
+    print(f"It is stopped again. {NEXT}")
 
 
 def transform(file: Path, *, header: bool) -> None:
@@ -116,4 +117,4 @@ def transform(file: Path, *, header: bool) -> None:
     if len(predicted) != len(lines):  # local mode writes an error where answers belong
         sys.exit("\n".join(["The container has not predicted each row:", *predicted]))
     print(f"The predictions are in {folder}/predictions; they begin with:")
-    print(*predicted[:5], "Next: python deploy/train.py, in SageMaker", sep="\n")
+    print(*predicted[:5], NEXT, sep="\n")

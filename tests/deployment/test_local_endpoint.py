@@ -21,6 +21,7 @@ def test_the_image_answers_on_a_local_endpoint(owner: Owner, image: str) -> None
         answers = [line for line in ran.log.splitlines() if line in SPECIES]
         assert len(answers) == 12
         assert answers[0] == "Adelie"
+        assert ran.log.endswith("then python deploy/train.py\n")
 
 
 SPECIES = ("Adelie", "Chinstrap", "Gentoo")
