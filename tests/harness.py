@@ -411,11 +411,19 @@ def build_image(name: str, *more: str, folder: Path = ROOT) -> str:
     return result.stdout
 
 
+@contextlib.contextmanager
+def alone_with(venv: Path) -> Iterator[Path]:
+    """Keep other processes of pytest out, which may make the same environment."""
+    name = f"{venv.name}-{ROOT.stat().st_ino}"
+    with (Path(tempfile.gettempdir()) / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield venv
+
+
 def uv_environment() -> Path:
     """Make .venv-uv as add-package.sh does; skips where PyPI does not answer."""
-    venv, command = ROOT / ".venv-uv", 'source "$0"; uv::ensure'
-    with (Path(tempfile.gettempdir()) / f"uv-{ROOT.stat().st_ino}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of pytest may make it too
+    command = 'source "$0"; uv::ensure'
+    with alone_with(ROOT / ".venv-uv") as venv:
         made = ["bash", "-c", command, str(ROOT / "local-test/common.sh")]
         if subprocess.run(made, capture_output=True).returncode:
             pytest.skip("PyPI does not answer: what needs uv is not tested")

@@ -12,6 +12,7 @@ import boto3
 import httpx
 
 from clients.ecr_registry import TAKES
+from clients.local_mode import environment_of
 from harness import ROOT, docker, free_port, until
 
 HERE = Path(__file__).parent
@@ -26,9 +27,7 @@ TEMPLATE = (
 
 def make_environment() -> None:
     """Make .venv-ecr, with the AWS CLI and moto's server."""
-    command = 'source "$0"; native::ensure "$1" "$2"'
-    common, requirements = ROOT / "local-test/common.sh", HERE / "ecr-requirements.txt"
-    subprocess.run(["bash", "-c", command, common, VENV, requirements], check=True)
+    environment_of("ecr", "ecr-requirements")
 
 
 class Api:

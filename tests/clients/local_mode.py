@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import ROOT, docker, free_port
+from harness import ROOT, alone_with, docker, free_port
 
 HERE = Path(__file__).parent
 NETWORK = "sagemaker-local"  # the SDK's name for it
@@ -118,7 +118,8 @@ def environment_of(sdk: str, listed: str = "") -> Path:
     venv, requirements = ROOT / f".venv-{sdk}", HERE / f"{listed or sdk}.txt"
     script = 'source "$0"; native::ensure "$@"'
     common = ROOT / "local-test/common.sh"
-    subprocess.run(["bash", "-c", script, common, venv, requirements], check=True)
+    with alone_with(venv):
+        subprocess.run(["bash", "-c", script, common, venv, requirements], check=True)
     return venv / "bin/python"
 
 
