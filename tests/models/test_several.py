@@ -24,8 +24,8 @@ from sklearn.svm import LinearSVC
 
 from harness import convert
 from runtime.models import artifact, engine
-from runtime.models.conversion.equivalence import Different
 from runtime.models.conversion.onnx_export import proved
+from runtime.models.conversion.refusal import Different
 from runtime.models.onnx_session import Onnx, OnnxLabels
 from runtime.models.served import ServedModel
 from runtime.tabular.schema import Schema
