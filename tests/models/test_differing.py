@@ -9,7 +9,8 @@ import pytest
 
 from runtime.errors import BadInput
 from runtime.models.served import ServedModel
-from runtime.models.validate import check, differing
+from runtime.models.validation.differing import differing
+from runtime.models.validation.folder import check
 from runtime.tabular.schema import Schema
 
 ROWS = b"1\n2\n3\n"

@@ -41,7 +41,7 @@ class FreshProcess:
         # A file takes all that it says, where a pipe would have to be emptied.
         self._answer = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- it keeps it
         self._child = subprocess.Popen(  # ourselves
-            [sys.executable, "-m", "runtime.models.validate"],
+            [sys.executable, "-m", "runtime.models.validation"],
             cwd=runtime.PROGRAM,
             env=os.environ | _ALONE,
             stdin=subprocess.PIPE,
