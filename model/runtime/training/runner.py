@@ -66,9 +66,7 @@ def run(
         if len(job.hosts) == 1:
             work()
         else:
-            from runtime.training import cluster  # noqa: PLC0415 -- and Dask
-
-            cluster.run(job, state, work)
+            _on_several_hosts(job, state, work)
         state.status = 0
     sys.exit(state.status)
 
@@ -124,6 +122,21 @@ def _job(state: JobState, declared: "type[Declared]") -> "Job[Declared]":
     state.seconds["imports"] = time.monotonic() - runtime.STARTED
     state.job = job
     return job
+
+
+def _on_several_hosts(
+    job: "Job[Any]", state: JobState, work: Callable[[], None]
+) -> None:
+    """Let all hosts work as one. Raises: ClientError without Dask; HostLost."""
+    try:
+        from runtime.training.hosts import cluster  # noqa: PLC0415 -- and Dask
+    except ImportError as exc:
+        message = (
+            f"a job of several hosts needs Dask, and {exc.name} is not in the image: "
+            "add it by local-test/add-package.sh distributed, or give the job one host"
+        )
+        raise ClientError(message) from exc
+    cluster.run(job, state, work)
 
 
 def _work(
