@@ -610,7 +610,7 @@ def test_a_threshold_that_is_one_number_off_is_found() -> None:
     model.tree_.threshold[0] = np.nextafter(np.float32(model.tree_.threshold[0]), 99)
     columns = Schema.learn(rows).columns
     with pytest.raises(Different, match="answers differ by 1"):
-        Comparison(model, other, rows, columns, has_steps=True).run()
+        Comparison(model, other, rows, columns, has_trees=True).run()
 
 
 UPSTREAM = """

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from runtime import Job
 from runtime.errors import ClientError
 from runtime.models import artifact
-from runtime.training.kept import rows_like
+from runtime.training.sampling import rows_like
 
 X = pd.DataFrame({"size": [1.0, 2.0]})
 

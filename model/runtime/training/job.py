@@ -28,7 +28,7 @@ from runtime.evaluation import report
 from runtime.models import artifact
 from runtime.tabular import dataframes
 from runtime.tabular.schema import Schema
-from runtime.training import kept, tuning
+from runtime.training import sampling, tuning
 from runtime.training.environment import Environment
 from runtime.training.hyperparameters import Declared
 from runtime.training.stopping import JobState
@@ -92,7 +92,7 @@ class Job(Environment, Generic[Declared]):
             self._learned = data.learn(rows, name)
         self._missing |= rows.attrs.get("missing", {})
         self._notes += [f"{name}: {note}" for note in rows.attrs.pop("notes", [])]
-        rows.attrs[kept.CHANNEL] = name  # for errors; parts of the frame keep it
+        rows.attrs[sampling.CHANNEL] = name  # for errors; parts of the frame keep it
         return rows
 
     def check_columns(self, X: Any) -> None:
@@ -138,7 +138,7 @@ class Job(Environment, Generic[Declared]):
         (X, y) or X alone: the page measures it too, or describes it. Raises:
         ClientError, also for a column that is missing.
         """
-        X = kept.as_fitted(model, X)
+        X = sampling.as_fitted(model, X)
         self.check_columns(X)
         with self._step("evaluate"):
             found = evaluation.evaluate(model, X, y)
@@ -147,7 +147,7 @@ class Job(Environment, Generic[Declared]):
         if found.unseen:
             print(found.unseen)
             self._notes.append(found.unseen)
-        self._state.held_out = kept.some(X)
+        self._state.held_out = sampling.some(X)
         if self.leader:  # the folders of all hosts become one archive (T-38)
             self._show(found, training)
 
@@ -190,7 +190,7 @@ class Job(Environment, Generic[Declared]):
                 message = "a checkpoint with a model needs the X that it was fitted on"
                 raise TypeError(message)
             _keep_frames(model)
-            self._state.checkpointed = kept.some(X)
+            self._state.checkpointed = sampling.some(X)
             files = artifact.members(model, self._describe(model, X, partial=True))
         with self._step("checkpoint"), self._state.saving:
             self.checkpoints.save(state, files)
@@ -235,7 +235,7 @@ class Job(Environment, Generic[Declared]):
         """
         state = self._state
         given = state.held_out if held_out is None else held_out
-        rows = kept.some(kept.rows_like(X, given))
+        rows = sampling.some(sampling.rows_like(X, given))
         state.partial = state.stopping.is_set()
         _keep_frames(model)
         description = self._describe(model, X, partial=state.partial)
@@ -246,10 +246,10 @@ class Job(Environment, Generic[Declared]):
             with state.saving:
                 if self.leader:
                     artifact.save(self.model_dir, model, description, content)
-                    state.sample = kept.sample(X) if onnx else None
+                    state.sample = sampling.with_extremes(X) if onnx else None
                 state.saved.set()
             state.held_out = rows
-            state.answers = kept.answers(model, X, rows) if self.leader else None
+            state.answers = sampling.answers(model, X, rows) if self.leader else None
 
     def script(self, path: str) -> None:
         """Run a script-mode script that lies beside `train`, with its arguments (T-25).

@@ -21,8 +21,8 @@ _SHOWN = 8  # columns of an example
 class Comparison:
     """A model, what is to answer in its place, and rows of X, `(n_rows, n_features)`.
 
-    One that `has_steps`, as trees have, answers in steps, whose borders are searched.
-    `thresholds` are those that are known, by column.
+    One that `has_trees` answers in steps, whose borders are searched; `thresholds` are
+    those that are known, by column.
     Raises: Different, once both do not say the same.
     """
 
@@ -33,10 +33,10 @@ class Comparison:
         rows: pd.DataFrame,
         columns: tuple[Column, ...],
         *,
-        has_steps: bool = False,
+        has_trees: bool = False,
         thresholds: dict[Any, Any] | None = None,
     ) -> None:
-        self._model, self._fast, self._has_steps = model, fast, has_steps
+        self._model, self._fast, self._has_trees = model, fast, has_trees
         self._framed = framed(model)  # which asks a forest once for both
         is_single = any(column.is_single for column in columns)
         self._tie = TOLERANCE if is_single else _TIE
@@ -62,7 +62,7 @@ class Comparison:
         required = self._required()
         self._compare(made.with_holes(required))
         # The fast model is asked, as it is fast: where it changes, the other is to.
-        self._compare(made.at_borders(self._answers))
+        self._compare(made.at_borders(self._stepped_answers()))
         if self._thresholds:
             self._compare(made.at_thresholds(self._thresholds))
         return required
@@ -85,26 +85,24 @@ class Comparison:
         self._compare(rows)
         return False
 
-    @property
-    def _answers(self) -> list[Callable[[Any], Any]]:
-        """What may change at a border: a score of float64 alone is not exact there."""
+    def _stepped_answers(self) -> list[Callable[[Any], Any]]:
+        """List what may jump at a border; labels of scores alone are not exact there."""
         fast = self._fast
-        steps = [lambda rows: _whole(fast.predict_proba(rows))]
-        steps = steps if self._has_shares else [fast.predict]
-        has_labels = hasattr(self._model, "classes_")
-        if has_labels and not self._has_shares:
+        if not hasattr(self._model, "classes_"):
+            return [fast.predict] if self._has_trees else []
+        if not self._has_shares:
             return []
-        if has_labels and self._decides_by_share():
-            steps.append(fast.predict)
-        return steps if self._has_steps else steps[1:]
+        jumping = [fast.predict] if self._has_largest_share() else []
+        if self._has_trees:
+            return [lambda rows: _whole(fast.predict_proba(rows)), *jumping]
+        return jumping
 
-    def _decides_by_share(self) -> bool:
+    def _has_largest_share(self) -> bool:
         """Say whether a label is that of the largest share, of which a tie is known."""
         if answers_several(self._model):
             return True
-        if (
-            "Threshold" in type(steps_of(self._model)[-1]).__name__
-        ):  # which may be next to a half
+        final = steps_of(self._model)[-1]
+        if "Threshold" in type(final).__name__:  # which may be next to a half
             return False
         places = self._framed.predict_proba(self._rows).argmax(axis=1)
         labels = self._model.classes_[places]

@@ -89,10 +89,10 @@ def proved(
         names = " or ".join(type(step).__name__ for step in steps_of(model))
         message = f"skl2onnx cannot convert {names} with these parameters and columns"
         raise Different(message) from exc
-    has_steps = any(map(n_nodes, parts(model)))
+    has_trees = any(map(n_nodes, parts(model)))
     known = thresholds_of(parts(model), rows)
     comparison = Comparison(
-        model, fast, rows, columns, has_steps=has_steps, thresholds=known
+        model, fast, rows, columns, has_trees=has_trees, thresholds=known
     )
     return content, comparison.run()
 

@@ -15,7 +15,8 @@ from runtime.errors import Error, ModelError
 from runtime.formats import Outputs
 from runtime.models import artifact
 from runtime.models.owner import Owner, Predictor
-from runtime.models.served import EVERY, ServedModel
+from runtime.models.prediction import EVERY
+from runtime.models.served import ServedModel
 from runtime.models.validation.differing import differing
 from runtime.models.validation.required import required
 from runtime.models.validation.sendable import cause, read, sendable
@@ -56,7 +57,7 @@ def check(model: ServedModel, body: bytes) -> tuple[list[Any] | None, str]:
     except Error as exc:
         if row is None or model.schema is None:
             raise
-        why = _why_cold(model.owner, model.schema, exc)
+        why = _no_warm_up(model.owner, model.schema, exc)
         log.warning("the model is kept, and served without a warm-up row: %s", why)
         return row, f"none: {why}"
     return row, ""
@@ -106,7 +107,7 @@ def _same(one: Any, other: Any) -> bool:
         return bool(one == other)
 
 
-def _why_cold(owner: Owner, schema: Schema, exc: Error) -> str:
+def _no_warm_up(owner: Owner, schema: Schema, exc: Error) -> str:
     """Say why the warm-up row fails where a row of the data passes, and the cure."""
     if owner.example is not None:
         row, cure = "`example` in Predictor", "correct it in predictor.py"

@@ -4,6 +4,7 @@ from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import numpy as np
+from skl2onnx.common.data_types import StringTensorType
 
 from runtime.models.conversion.converters.nodes import FLOAT32, Nodes, Value, spelt
 from runtime.models.conversion.refusal import refuse
@@ -23,7 +24,7 @@ FUNCTIONS: dict[Any, tuple[str, ...]] = {
 def imputer(nodes: Nodes) -> None:
     """Convert SimpleImputer: ONNX Runtime's own takes neither float64 nor text."""
     model = nodes.model
-    if any(is_text for _, is_text in nodes.inputs()):
+    if any(isinstance(kind, StringTensorType) for _, kind in nodes.inputs()):
         pairs = zip(nodes.columns(), model.statistics_, strict=True)
         missing = spelt([np.nan])
         found = [x.equals(missing).where(spelt([value]), x) for (x, _), value in pairs]

@@ -98,11 +98,27 @@ class Nodes:
         self.scope, self.operator, self.container = scope, operator, container
         self.model = operator.raw_operator
 
-    def add(self, kind: str, *inputs: Any, domain: str = "", **extra: Any) -> Value:
+    def add(
+        self,
+        kind: str,
+        *inputs: Any,
+        domain: str = "",
+        name: str = "",
+        output: str = "",
+        **attributes: Any,
+    ) -> Value:
         """Add a node, whose inputs are values or constants. Returns: its output."""
-        output = Value(self, str(self.scope.get_unique_variable_name(kind)))
-        self._add(kind, inputs, output.name, domain, extra)
-        return output
+        output = output or str(self.scope.get_unique_variable_name(kind))
+        self.container.add_node(
+            kind,
+            [self._name(each) for each in inputs],
+            output,
+            op_domain=domain,
+            op_version=OPSET[domain],
+            name=self.scope.get_unique_operator_name(name or kind),
+            **attributes,
+        )
+        return Value(self, output)
 
     def give(self, place: int, value: Value) -> None:
         """Make a value the output of the operator, whose declared type it has."""
@@ -110,25 +126,7 @@ class Nodes:
 
     def rename(self, value: Value, new: str) -> None:
         """Give a value a second name."""
-        self._add("Identity", [value], new, "", {})
-
-    def _add(
-        self,
-        kind: str,
-        inputs: Iterable[Any],
-        output: str,
-        domain: str,
-        extra: dict[str, Any],
-    ) -> None:
-        self.container.add_node(
-            kind,
-            [self._name(each) for each in inputs],
-            output,
-            op_domain=domain,
-            op_version=OPSET[domain],
-            name=self.scope.get_unique_operator_name(extra.pop("name", kind)),
-            **extra,
-        )
+        self.add("Identity", value, output=new)
 
     def _name(self, value: Any) -> str:
         if isinstance(value, Value):
@@ -142,29 +140,26 @@ class Nodes:
         """Put columns side by side."""
         return self.add("Concat", *parts, axis=1)
 
-    def inputs(self) -> list[tuple[Value, bool]]:
-        """Give what X is made of, one or more columns each, and whether it is text."""
-        return [
-            (Value(self, each.full_name), isinstance(each.type, StringTensorType))
-            for each in self.operator.inputs
-        ]
+    def inputs(self) -> list[tuple[Value, Any]]:
+        """Give what X is made of, one or more columns each, with skl2onnx's types."""
+        given = self.operator.inputs
+        return [(Value(self, each.full_name), each.type) for each in given]
 
     def x(self) -> Value:
         """Give X in float64, `(n_rows, n_features)`."""
-        kinds = [isinstance(e.type, DoubleTensorType) for e in self.operator.inputs]
-        pairs = zip(self.inputs(), kinds, strict=True)
-        parts = [x if is_double else x.double() for (x, _), is_double in pairs]
+        parts = [
+            x if isinstance(kind, DoubleTensorType) else x.double()
+            for x, kind in self.inputs()
+        ]
         return self.joined(parts) if len(parts) > 1 else parts[0]
 
     def columns(self) -> list[tuple[Value, bool]]:
         """Give each column of X, `(n_rows, 1)`, and whether it is text."""
         found = []
-        for given, (x, is_text) in zip(
-            self.operator.inputs, self.inputs(), strict=True
-        ):
-            width = given.type.shape[1]
-            several = [x.columns([place]) for place in range(width if width > 1 else 0)]
-            found += [(column, is_text) for column in several or [x]]
+        for x, kind in self.inputs():
+            width, is_text = kind.shape[1], isinstance(kind, StringTensorType)
+            columns = [x] if width == 1 else [x.columns([at]) for at in range(width)]
+            found += [(column, is_text) for column in columns]
         return found
 
     def option(self, name: str) -> bool:

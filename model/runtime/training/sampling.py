@@ -1,7 +1,7 @@
-"""The rows that a job keeps for its end: of what it has measured on, and of X.
+"""Which rows a job keeps for its end: held-out ones, and a sample of X.
 
-Held-out rows are those that Predictor is asked about, a sample of X is what ONNX is
-compared on. There are never more than a fresh process reads in a moment.
+Predictor is asked about the former, and ONNX is compared on the latter. They are so few
+that a fresh process reads them in a moment.
 """
 
 import re
@@ -90,7 +90,7 @@ def answers(model: Any, X: Any, rows: pd.DataFrame) -> list[Any] | None:
     return found if len(found) == len(rows) else None
 
 
-def sample(X: Any) -> pd.DataFrame:
+def with_extremes(X: Any) -> pd.DataFrame:
     """Take rows of X, among them the lowest and the highest of each column."""
     rows = pd.DataFrame(X)
     some = rows.sample(min(len(rows), MOST_ROWS), random_state=0)
