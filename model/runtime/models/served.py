@@ -9,7 +9,7 @@ from typing import Any
 
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
-from runtime.models.fitted_columns import fitted_columns, refuse_cells
+from runtime.models.fitted_columns import fitted_columns
 from runtime.models.owner import Owner, Predictor, construct
 from runtime.models.prediction import (
     Prediction,
@@ -20,6 +20,7 @@ from runtime.models.prediction import (
     owners_code,
     plain,
 )
+from runtime.models.refused_cells import refuse_cells
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema, found_in
 from runtime.tabular.table import Table

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from runtime.errors import ClientError
+from runtime.evaluation.predictions import in_form_of
 
 MOST_ROWS = 1000
 MOST_CELLS = 1_000_000  # about
@@ -80,11 +81,8 @@ def some(X: Any) -> pd.DataFrame:
 
 def answers(model: Any, X: Any, rows: pd.DataFrame) -> list[Any] | None:
     """Ask the model itself; None where it is no estimator, or takes other rows."""
-    given: Any = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
-    if np.ndim(X) == 1:
-        given = rows.iloc[:, 0]
     try:
-        found = [*np.asarray(model.predict(given)).tolist()]
+        found = [*np.asarray(model.predict(in_form_of(X, rows))).tolist()]
     except Exception:  # noqa: BLE001 -- the model's, of any kind
         return None
     return found if len(found) == len(rows) else None

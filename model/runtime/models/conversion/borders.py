@@ -42,10 +42,20 @@ class Search:
 
     def _rounded(self, values: Any) -> Any:
         """Round to float32 what is of columns of it."""
-        rounded = values.copy()
+        return self._of_type(values, lambda some, kind: some.astype(kind))
+
+    def _next(self, values: Any, end: float) -> Any:
+        """Give the next number that its column has, towards an end."""
+        return self._of_type(
+            values, lambda some, kind: np.nextafter(some.astype(kind), kind(end))
+        )
+
+    def _of_type(self, values: Any, change: Callable[[Any, Any], Any]) -> Any:
+        """Change the values of each column, by its type."""
+        changed = values.copy()
         for name, at in self._places.items():
-            rounded[at] = values[at].astype(self._whole[name].dtype)
-        return rounded
+            changed[at] = change(values[at], self._whole[name].dtype.type)
+        return changed
 
     def _put(self, values: Any) -> dict[Any, Any]:
         whole = dict(self._whole)
@@ -65,19 +75,8 @@ class Search:
             found = answer(self._put(middle))
             is_same = (found == first).reshape(len(low), -1).all(axis=1)
             low, high = np.where(is_same, middle, low), np.where(is_same, high, middle)
-        sides = [
-            low,
-            high,
-            *(self._next(side, to) for side in (low, high) for to in ENDS),
-        ]
-        return [self._frame(side) for side in sides]
-
-    def _next(self, values: Any, end: Any) -> Any:
-        further = values.copy()
-        for name, at in self._places.items():
-            kind = self._whole[name].dtype.type
-            further[at] = np.nextafter(values[at].astype(kind), kind(end))
-        return further
+        beyond = [self._next(side, end) for side in (low, high) for end in ENDS]
+        return [self._frame(side) for side in (low, high, *beyond)]
 
     def _frame(self, values: Any) -> pd.DataFrame:
         rows = self._rows.copy()

@@ -86,7 +86,7 @@ class Comparison:
         return False
 
     def _stepped_answers(self) -> list[Callable[[Any], Any]]:
-        """List what may jump at a border; labels of scores alone are not exact there."""
+        """List what may jump at a border; labels without shares are not exact there."""
         fast = self._fast
         if not hasattr(self._model, "classes_"):
             return [fast.predict] if self._has_trees else []
@@ -139,22 +139,30 @@ class Comparison:
         kinds = {found.dtype.kind == "f", expected.dtype.kind == "f"}
         refuse(len(kinds) > 1, f"ONNX gives {found.dtype}, not {expected.dtype}")
         if self._range:
-            beyond = np.clip(np.abs(expected) - self._largest, 0, None)
-            with np.errstate(invalid="ignore"):  # of two infinities, which are equal
-                apart = np.abs(found - expected) / (self._range + beyond)
-            apart[found == expected] = 0
-            return apart.reshape(len(rows), -1).max(axis=1)
+            return _by_row(self._numbers_apart(found, expected))
         other = (found != expected).astype("float64")
         if not self._has_shares:
-            return other.reshape(len(rows), -1).max(axis=1)
+            return _by_row(other)
         is_tied = _leads(shares, other.ndim > 1) < self._tie
         other[is_tied] = 0
-        other = other.reshape(len(rows), -1).max(axis=1)
-        apart = np.abs(_whole(fast_shares) - _whole(shares))
-        apart = np.maximum(apart.max(axis=1), other)
+        apart = _by_row(np.abs(_whole(fast_shares) - _whole(shares)))
+        apart = np.maximum(apart, _by_row(other))
         if expected.dtype.kind == "f" and expected.ndim > 1:  # of a chain of labels
             apart[is_tied.any(axis=1)] = 0  # those after a tie follow it
         return apart
+
+    def _numbers_apart(self, found: Any, expected: Any) -> Any:
+        """Say how far numbers are apart, as a share of their range."""
+        beyond = np.clip(np.abs(expected) - self._largest, 0, None)
+        with np.errstate(invalid="ignore"):  # of two infinities, which are equal
+            apart = np.abs(found - expected) / (self._range + beyond)
+        apart[found == expected] = 0
+        return apart
+
+
+def _by_row(apart: Any) -> Any:
+    """Give the largest of each row, `(n_rows,)`."""
+    return apart.reshape(len(apart), -1).max(axis=1)
 
 
 def _whole(shares: Any) -> Any:
