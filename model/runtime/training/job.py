@@ -6,12 +6,7 @@ The order of things around it is in runner.py.
 import json
 import os
 import runpy
-import shutil
 import sys
-import tempfile
-import time
-import weakref
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -34,7 +29,7 @@ from runtime.training.hyperparameters import Declared
 from runtime.training.stopping import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from distributed import Client
     from pydantic import BaseModel
@@ -86,7 +81,7 @@ class Job(Environment, Generic[Declared]):
             )
             raise ClientError(message)
         learned = self._learned if name in MEASURED_ON else None
-        with self._step(f"read {name}"):
+        with self._state.step(f"read {name}"):
             rows = data.read(self.channel(name), learned, **pandas_options)
         if name in LEARNED_FROM:
             self._learned = data.learn(rows, name)
@@ -140,7 +135,7 @@ class Job(Environment, Generic[Declared]):
         """
         X = sampling.as_fitted(model, X)
         self.check_columns(X)
-        with self._step("evaluate"):
+        with self._state.step("evaluate"):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
                 self.metric(f"validation:{name}", value)
@@ -163,7 +158,7 @@ class Job(Environment, Generic[Declared]):
             date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             notes=self._notes,
         )
-        with self._step("report"):
+        with self._state.step("report"):
             lack = report.write(self.output_data_dir / "report.html", found, context)
         if lack:
             print(lack, flush=True)
@@ -192,7 +187,7 @@ class Job(Environment, Generic[Declared]):
             _keep_frames(model)
             self._state.checkpointed = sampling.some(X)
             files = artifact.members(model, self._describe(model, X, partial=True))
-        with self._step("checkpoint"), self._state.saving:
+        with self._state.step("checkpoint"), self._state.saving:
             self.checkpoints.save(state, files)
 
     def restore(self) -> tuple[Any, Any]:
@@ -205,17 +200,9 @@ class Job(Environment, Generic[Declared]):
     @cached_property
     def checkpoints(self) -> "Checkpoints":
         """The checkpoints of this host; without CheckpointConfig they end with it."""
-        from runtime.training.checkpoints import Checkpoints  # noqa: PLC0415 -- rare
+        from runtime.training.checkpoints import checkpoints_of  # noqa: PLC0415 -- rare
 
-        folder = self.base_dir / "checkpoints"
-        with suppress(ClientError, KeyError, TypeError):  # not in the contract (T-26)
-            folder = Path(self.config("checkpointconfig.json")["LocalPath"])
-        if not folder.is_dir():
-            folder = Path(tempfile.mkdtemp())
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Checkpoints(
-            folder, self.host, self.hyperparameters.model_dump(mode="json")
-        )
+        return checkpoints_of(self, self.hyperparameters.model_dump(mode="json"))
 
     def save(
         self,
@@ -241,7 +228,7 @@ class Job(Environment, Generic[Declared]):
         description = self._describe(model, X, partial=state.partial)
         if not onnx:
             description |= artifact.without_onnx("train says onnx=False")
-        with self._step("save"):
+        with state.step("save"):
             content = b"" if pickle else _without_pickle(model, description)
             with state.saving:
                 if self.leader:
@@ -266,15 +253,6 @@ class Job(Environment, Generic[Declared]):
             mode="json", by_alias=True, exclude_unset=True
         )
         return self.variables(given)
-
-    @contextmanager
-    def _step(self, name: str) -> "Iterator[None]":
-        """Count the seconds of a block."""
-        seconds, start = self._state.seconds, time.monotonic()
-        try:
-            yield
-        finally:
-            seconds[name] = seconds.get(name, 0) + time.monotonic() - start
 
     def _describe(self, model: Any, X: Any, *, partial: bool) -> dict[str, Any]:
         """Give what model.json says beside versions."""

@@ -168,16 +168,15 @@ def _train(
 
 def _validate(job: "Job[Any]", state: JobState) -> None:
     """Ask the model folder in a fresh process. Raises: ModelError."""
-    start = time.monotonic()
-    onnx = validation.validate(
-        job.model_dir,
-        state.held_out,
-        state.sample,
-        state.stopping.is_set,
-        answers=state.answers,
-        process=state.validator,
-    )
-    state.seconds["validate"] = time.monotonic() - start
+    with state.step("validate"):
+        onnx = validation.validate(
+            job.model_dir,
+            state.held_out,
+            state.sample,
+            state.stopping.is_set,
+            answers=state.answers,
+            process=state.validator,
+        )
     if onnx:
         print(onnx)
     wanted = job.config("hyperparameters.json").get("_tuning_objective_metric")
