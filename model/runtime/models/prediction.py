@@ -1,6 +1,6 @@
 """What `predict` gave, as named outputs of Python's own values, for each request."""
 
-from types import NoneType, TracebackType
+from types import NoneType
 from typing import Any
 
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
@@ -19,12 +19,7 @@ class OwnersCode:
     def __enter__(self) -> None:
         """Begin to run the owner's code."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, exc: BaseException | None, trace: object) -> None:
         """Raise PredictionFailed, with what happened as its cause."""
         # Also what is no Exception: SystemExit, or a panic of a library in Rust.
         if exc is not None and not isinstance(exc, RequestError):

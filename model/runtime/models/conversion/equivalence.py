@@ -9,11 +9,10 @@ import pandas as pd
 
 from runtime.models.conversion.made_rows import MadeRows
 from runtime.models.conversion.parts import steps_of
-from runtime.models.conversion.refusal import Different, refuse
+from runtime.models.conversion.refusal import TOLERANCE, Different, refuse
 from runtime.models.engine import answers_several, framed
 from runtime.tabular.columns import Column
 
-TOLERANCE = 1e-5  # of a probability; of a number, as a share of all numbers' range
 _TIE = 1e-9  # of two shares in float64; in float32 it is TOLERANCE
 _SHOWN = 8  # columns of an example
 

@@ -22,11 +22,11 @@ from runtime.models import artifact, onnx_session
 from runtime.models.conversion import graph
 from runtime.models.conversion.converters import registry
 from runtime.models.conversion.converters.nodes import OPSET
-from runtime.models.conversion.equivalence import TOLERANCE, Comparison
+from runtime.models.conversion.equivalence import Comparison
 from runtime.models.conversion.fitted_trees import n_nodes, thresholds_of
 from runtime.models.conversion.inexact import refuse_inexact
 from runtime.models.conversion.parts import parts, parts_with_rows, steps_of
-from runtime.models.conversion.refusal import Different
+from runtime.models.conversion.refusal import TOLERANCE, Different
 from runtime.models.engine import framed, takes_documents
 from runtime.models.forests import without_joblib
 from runtime.tabular.columns import Column

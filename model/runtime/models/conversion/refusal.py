@@ -2,6 +2,10 @@
 
 from typing import Any
 
+# Answers that are less apart are the same: of a probability; of a number, as a share of
+# all numbers' range.
+TOLERANCE = 1e-5
+
 
 class Different(Exception):
     """The engine would answer something else, or cannot be made."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from runtime.errors import Error
-from runtime.models.conversion.equivalence import TOLERANCE
+from runtime.models.conversion.refusal import TOLERANCE
 from runtime.models.served import ServedModel
 from runtime.models.validation.sendable import cause, read, sendable
 from runtime.tabular.table import Table
@@ -54,8 +54,7 @@ def _apart(
 ) -> list[int]:
     """Find the places where numbers, or labels, are not as expected.
 
-    Answers of another kind have none: labels are answered with classes that there are,
-    and of their type, or with text, where at least one text is a class.
+    Answers of another kind have none.
     """
     if isinstance(next(iter(expected), None), list):
         return _apart_by_column(answers, expected, classes)
@@ -63,16 +62,19 @@ def _apart(
         near = TOLERANCE * float(np.ptp(np.nan_to_num(expected)))
         same = np.isclose(answers, expected, rtol=TOLERANCE, atol=near, equal_nan=True)
         return [int(place) for place in np.flatnonzero(~same)]
-    labels = [*expected, *(classes or ())]
-    kinds, known = {*map(type, labels)}, {*labels}
-    is_share = float in {*map(type, answers)} - kinds  # 0.0 and 1.0 are no labels
-    if is_share or not {*map(type, answers), *kinds} <= {str, int, float, bool}:
-        return []
-    n_known = sum(answer in known for answer in answers)
-    spelt = n_known and all(isinstance(answer, str) for answer in answers)
-    if n_known < len(answers) and not spelt:
+    if not _are_labels(answers, [*expected, *(classes or ())]):
         return []
     return [n for n, answer in enumerate(answers) if answer != expected[n]]
+
+
+def _are_labels(answers: list[Any], labels: list[Any]) -> bool:
+    """Say whether answers are labels: known ones, or texts of which one is known."""
+    given, kinds, known = {*map(type, answers)}, {*map(type, labels)}, {*labels}
+    is_share = float in given - kinds  # 0.0 and 1.0 are no labels
+    if is_share or not given | kinds <= {str, int, float, bool}:
+        return False
+    n_known = sum(answer in known for answer in answers)
+    return n_known == len(answers) or (n_known > 0 and given == {str})
 
 
 def _apart_by_column(

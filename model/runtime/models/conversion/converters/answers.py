@@ -16,7 +16,7 @@ BINARY = 2  # classes
 
 def give_labels(nodes: Nodes, places: Value) -> None:
     """Make the label of a class, by its place in `classes_`, the first output."""
-    nodes.give(0, places.of(label_values(nodes.model.classes_)))
+    nodes.give(0, places.lookup(label_values(nodes.model.classes_)))
 
 
 def label_values(classes: Any) -> Any:

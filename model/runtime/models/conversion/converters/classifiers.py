@@ -231,7 +231,7 @@ def interpolated(scores: Value, calibrator: Any) -> Value:
     value = scores.apply("Clip", x[0], x[-1])
     place = (value > x[1:-1]).integer().sum()
     slope = (y[1:] - y[:-1]) / (x[1:] - x[:-1])
-    return place.of(slope) * (value - place.of(x[:-1])) + place.of(y[:-1])
+    return place.lookup(slope) * (value - place.lookup(x[:-1])) + place.lookup(y[:-1])
 
 
 def scored(nodes: Nodes, estimator: Any) -> Value:

@@ -50,7 +50,7 @@ def number_encoder(nodes: Nodes) -> None:
     for place, (x, is_text) in enumerate(nodes.columns()):
         table = np.array(encoded(model, place), dtype="float64")
         number = number_of(x, model.categories_[place], is_text=is_text)
-        found.append(number.squeezed().of(table))
+        found.append(number.squeezed().lookup(table))
     nodes.give(0, nodes.joined(found))
 
 
@@ -111,7 +111,7 @@ def number_of(
         is_same = is_same.apply("Or", is_both)
     same = is_same.integer()
     is_known = same.apply("ReduceMax", [1]).apply("Cast", to=TensorProto.BOOL)
-    return is_known.where(same.apply("ArgMax", axis=1), len(known)).of(given)
+    return is_known.where(same.apply("ArgMax", axis=1), len(known)).lookup(given)
 
 
 def k_bins(nodes: Nodes) -> None:

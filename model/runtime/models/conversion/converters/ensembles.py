@@ -73,7 +73,7 @@ def elect(nodes: Nodes, x: Value, trees: list[Tree]) -> None:
     found = []
     for classes, end in zip(known, np.cumsum(widths), strict=True):
         own = shares.columns(np.arange(end - len(classes), end))
-        found.append(own.apply("ArgMax", axis=1).of(label_values(classes)))
+        found.append(own.apply("ArgMax", axis=1).lookup(label_values(classes)))
     nodes.give(0, nodes.joined(found))
 
 
@@ -130,7 +130,7 @@ def categorical(nodes: Nodes, rounds: list[list[Tree]]) -> Value:
         x, is_text = columns[place]
         if table:
             number = number_of(x, categories, is_text=is_text).squeezed()
-            inputs.append(number.of(np.array(table).T))
+            inputs.append(number.lookup(np.array(table).T))
     return nodes.joined(inputs)
 
 

@@ -69,7 +69,7 @@ class Value:
         """Take columns by a list of places; one place alone gives `(n_rows,)`."""
         return self.apply("Gather", places, axis=1)
 
-    def of(self, table: Any) -> "Value":
+    def lookup(self, table: Any) -> "Value":
         """Look up in the rows of a table, an array, of which this has the numbers."""
         return self.nodes.add("Gather", table, self, axis=0)
 

@@ -139,4 +139,4 @@ def table_sum(x: Value, trees: list[Tree]) -> Value:
     numbered = [tree._replace(leaves=own) for tree, own in pairs]
     found = ensemble(x, numbered, range(len(trees))).integer()
     table = np.concatenate([tree.leaves for tree in trees])
-    return found.of(table).apply("ReduceSum", [1], keepdims=0)
+    return found.lookup(table).apply("ReduceSum", [1], keepdims=0)
