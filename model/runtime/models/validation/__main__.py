@@ -54,8 +54,8 @@ def asked() -> dict[str, Any]:
 def main(model_dir: Path, folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     """Validate a model folder, and convert the model where there is `sample.pkl`.
 
-    `folder` has rows of X as `rows.csv`, and may have more as `all.csv` with what is
-    `expected.json` of them; it gets `model.onnx`. Yields: the answers.
+    `folder` has rows of X as `rows.csv`, and may have what is `expected.json` of them;
+    it gets `model.onnx`. Yields: the answers.
     """
     try:
         kind = imported()

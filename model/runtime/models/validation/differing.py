@@ -27,7 +27,7 @@ def differing(
         return ""
     expected = json.loads(file.read_bytes())
     try:
-        table, places = sendable(model, (folder / "all.csv").read_bytes())
+        table, places = sendable(model, (folder / "rows.csv").read_bytes())
         answers = _first_output(model, table) if places else []
     except Error as exc:
         return f"fails on some of {len(expected['rows'])} held-out rows: {cause(exc)}"

@@ -21,8 +21,10 @@ from runtime.models.validation.differing import differing
 from runtime.models.validation.required import required
 from runtime.models.validation.sendable import cause, read, sendable
 from runtime.tabular.schema import Schema
+from runtime.tabular.table import Table
 
 log = logging.getLogger("validate")
+MOST_ROWS = 20  # that judge
 _SHOWN = 5  # columns of a row
 
 
@@ -45,7 +47,7 @@ def validated(model_dir: Path, kind: type[Predictor], folder: Path) -> dict[str,
 
 
 def check(model: ServedModel, body: bytes) -> tuple[list[Any] | None, str]:
-    """Predict the rows of a CSV body together and one by one, and the warm-up row.
+    """Predict the first rows of a body together and one by one, and the warm-up row.
 
     Returns: the cells of the first row, None without any; and why there is no warm-up
     row, "" where it passes. Raises: Error.
@@ -64,13 +66,13 @@ def check(model: ServedModel, body: bytes) -> tuple[list[Any] | None, str]:
 
 
 def _judged(model: ServedModel, body: bytes) -> list[Any] | None:
-    """Predict the rows of a body. Returns: the cells of the first; None without any."""
+    """Predict rows of a body. Returns: the cells of the first; None without any."""
     if not body or model.owner.decode:
         return None
     table, _ = sendable(model, body)
     if not table.rows:
         return None
-    rows = read(model, table)
+    rows = read(model, Table(table.rows[:MOST_ROWS]))
     prediction = model.predict(rows)
     prediction.outputs()  # there are all that the owner has chosen
     together = prediction.outputs(EVERY)
