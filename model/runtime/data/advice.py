@@ -43,8 +43,9 @@ def of_texts(
 ) -> Iterator[str]:
     """Say which columns are text, and hold numbers or dates."""
     for name in spelt:
-        if own[name].dtype is None and frame[name].dtype == "str":
-            yield from filter(None, [_of_text(frame[name], own[name].dates)])
+        is_text = own[name].dtype is None and frame[name].dtype == "str"
+        if is_text and (told := _of_text(frame[name], own[name].dates)):
+            yield told
 
 
 def of_files(
