@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from runtime.models.conversion.converters.boosters import booster_of
-from runtime.models.conversion.converters.trees import Tree, predictor_of, tree_of
+from runtime.models.conversion.converters.trees import Tree, histogram_tree_of, tree_of
 
 
 def trees_in(part: Any) -> list[Tree]:
@@ -16,7 +16,7 @@ def trees_in(part: Any) -> list[Tree]:
     if hasattr(part, "tree_"):
         return [tree_of(part)]
     rounds = getattr(part, "_predictors", [])
-    return [predictor_of(each) for some in rounds for each in some]
+    return [histogram_tree_of(each) for some in rounds for each in some]
 
 
 def n_nodes(part: Any) -> int:

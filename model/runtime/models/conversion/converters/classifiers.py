@@ -130,7 +130,7 @@ def threshold(nodes: Nodes) -> None:
     limit = getattr(model, "best_threshold_", getattr(model, "threshold", 0.5))
     limit = 0.5 if limit == "auto" else limit
     positive = list(model.classes_).index(positive_of(model))
-    is_over = shares.columns(positive) >= float(limit)
+    is_over = shares.take(positive) >= float(limit)
     give_labels(nodes, is_over.where(positive, 1 - positive))
     nodes.give(1, shares)
 
@@ -196,8 +196,8 @@ def _calibrated(nodes: Nodes, member: Any) -> Value:
     kind = interpolated if member.method == "isotonic" else sigmoid
     scores = scored(nodes, member.estimator)
     if n_classes == BINARY:
-        return of_two(kind(scores.columns([1]), curves[0]))
-    columns = [kind(scores.columns([at]), each) for at, each in enumerate(curves)]
+        return of_two(kind(scores.take([1]), curves[0]))
+    columns = [kind(scores.take([at]), each) for at, each in enumerate(curves)]
     whole = nodes.joined(columns)
     total = whole.sum()
     share = whole / total

@@ -22,8 +22,8 @@ from runtime.models.conversion.converters.nodes import Nodes, Value
 from runtime.models.conversion.converters.trees import (
     Tree,
     ensemble,
+    histogram_tree_of,
     leaf_of,
-    predictor_of,
     table_sum,
     tree_of,
 )
@@ -72,7 +72,7 @@ def elect(nodes: Nodes, x: Value, trees: list[Tree]) -> None:
     nodes.give(1, shares)
     found = []
     for classes, end in zip(known, np.cumsum(widths), strict=True):
-        own = shares.columns(np.arange(end - len(classes), end))
+        own = shares.take(np.arange(end - len(classes), end))
         found.append(own.apply("ArgMax", axis=1).lookup(label_values(classes)))
     nodes.give(0, nodes.joined(found))
 
@@ -98,7 +98,7 @@ def hist_gradient_boosting(nodes: Nodes) -> None:
     """
     model = nodes.model
     rounds = [
-        [predictor_of(each) for each in some]
+        [histogram_tree_of(each) for each in some]
         for some in model._predictors  # noqa: SLF001 -- no other place has them
     ]
     x = nodes.x() if model.is_categorical_ is None else categorical(nodes, rounds)

@@ -38,9 +38,9 @@ def imputer(nodes: Nodes) -> None:
         is_missing = x.equals(float(model.missing_values))
     kept = is_missing.where(known, x)
     if np.isnan(known).any():
-        kept = kept.columns(np.flatnonzero(~np.isnan(known)))
+        kept = kept.take(np.flatnonzero(~np.isnan(known)))
     if model.indicator_ is not None:
-        marks = is_missing.columns(model.indicator_.features_).double()
+        marks = is_missing.take(model.indicator_.features_).double()
         kept = nodes.joined([kept, marks])
     nodes.give(0, kept)
 
@@ -73,43 +73,43 @@ def polynomial(nodes: Nodes) -> None:
     """
     model, x = nodes.model, nodes.x()
     terms: list[tuple[int, ...]] = [()]  # of one degree, each by its columns
-    values = x.equals(x).columns([0]).double()  # 1, whatever the row
+    values = x.equals(x).take([0]).double()  # 1, whatever the row
     everything, parts = [*terms], [values]
     for degree in range(1, model.powers_.sum(axis=1).max() + 1):
         kind = combinations if model.interaction_only else combinations_with_replacement
         longer = list(kind(range(model.n_features_in_), degree))
-        before = values.columns([terms.index(term[1:]) for term in longer])
-        values, terms = before * x.columns([term[0] for term in longer]), longer
+        before = values.take([terms.index(term[1:]) for term in longer])
+        values, terms = before * x.take([term[0] for term in longer]), longer
         parts.append(values)
         everything += terms
     kept = [tuple(np.repeat(range(len(row)), row)) for row in model.powers_]
     places = [everything.index(term) for term in kept]
-    nodes.give(0, nodes.joined(parts).columns(places))
+    nodes.give(0, nodes.joined(parts).take(places))
 
 
 def power(nodes: Nodes) -> None:
     """Convert PowerTransformer: skl2onnx mixes float32 and float64."""
     model, found = nodes.model, []
-    for (column, _), power in zip(nodes.columns(), model.lambdas_, strict=True):
+    for (column, _), exponent in zip(nodes.columns(), model.lambdas_, strict=True):
         x = column.double()
         if model.method == "box-cox":
-            found.append(powered(x, power))
+            found.append(powered(x, exponent))
             continue
-        up, down = powered(x + 1.0, power), -powered(1.0 - x, 2 - power)
+        up, down = powered(x + 1.0, exponent), -powered(1.0 - x, 2 - exponent)
         both = (x >= 0.0).where(up, down)
         found.append(x.apply("IsNaN").where(x, both))
     values = nodes.joined(found)
     if model.standardize:
-        scaler = model._scaler  # noqa: SLF001 -- no other place has it
-        values = (values - scaler.mean_) / scaler.scale_
+        scale = model._scaler  # noqa: SLF001 -- no other place has it
+        values = (values - scale.mean_) / scale.scale_
     nodes.give(0, values)
 
 
-def powered(x: Value, power: float) -> Value:
-    """Give `(x**power - 1) / power`, which is the logarithm where the power is 0."""
-    if abs(power) < np.spacing(1.0):
+def powered(x: Value, exponent: float) -> Value:
+    """Give `(x**e - 1) / e`, which is the logarithm where the exponent is 0."""
+    if abs(exponent) < np.spacing(1.0):
         return x.apply("Log")
-    return (x**power - 1.0) / power
+    return (x**exponent - 1.0) / exponent
 
 
 def function(nodes: Nodes) -> None:

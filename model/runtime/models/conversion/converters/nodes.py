@@ -65,7 +65,7 @@ class Value:
         """Give `yes` where this is true, else `no`."""
         return self.apply("Where", yes, no)
 
-    def columns(self, places: Any) -> "Value":
+    def take(self, places: Any) -> "Value":
         """Take columns by a list of places; one place alone gives `(n_rows,)`."""
         return self.apply("Gather", places, axis=1)
 
@@ -158,7 +158,7 @@ class Nodes:
         found = []
         for x, kind in self.inputs():
             width, is_text = kind.shape[1], isinstance(kind, StringTensorType)
-            columns = [x] if width == 1 else [x.columns([at]) for at in range(width)]
+            columns = [x] if width == 1 else [x.take([at]) for at in range(width)]
             found += [(column, is_text) for column in columns]
         return found
 

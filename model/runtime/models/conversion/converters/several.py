@@ -40,7 +40,7 @@ def chain(nodes: Nodes) -> None:
         first, *rest = outputs_of(nodes, estimator, x)
         column = first.double().as_column()
         x = nodes.joined([x, column])
-        found.append((column, *(shares.columns([1]) for shares in rest)))
+        found.append((column, *(shares.take([1]) for shares in rest)))
     ordered = [found[place] for place in np.argsort(model.order_)]
     for place, columns in enumerate(zip(*ordered, strict=True)):
         nodes.give(place, nodes.joined(columns))
@@ -53,7 +53,7 @@ def one_vs_rest(nodes: Nodes) -> None:
     """
     model = nodes.model
     asked = [scored(nodes, estimator) for estimator in model.estimators_]
-    scores = nodes.joined(each.columns([1]) for each in asked)
+    scores = nodes.joined(each.take([1]) for each in asked)
     has_scores = hasattr(steps_of(model.estimators_[0])[-1], "decision_function")
     shares = logistic(-scores) if has_scores else scores
     limit = 0.0 if has_scores else 0.5

@@ -66,7 +66,7 @@ def tree_of(estimator: Any, values: Any = None, features: Any = None) -> Tree:
     )
 
 
-def predictor_of(predictor: Any) -> Tree:
+def histogram_tree_of(predictor: Any) -> Tree:
     """Read a tree of HistGradientBoosting."""
     table = predictor.nodes
     is_leaf = table["is_leaf"].astype(bool)
