@@ -49,12 +49,13 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.pipeline import make_pipeline, make_union
 
 from runtime.models import onnx_session
-from runtime.models.conversion.boosters import thresholds_of
-from runtime.models.conversion.equivalence import Different, beside
-from runtime.models.conversion.nodes import parts
+from runtime.models.artifact import classes_of
+from runtime.models.conversion.fitted_trees import thresholds_of
+from runtime.models.conversion.made_rows import beside
 from runtime.models.conversion.onnx_export import proved
+from runtime.models.conversion.parts import parts
+from runtime.models.conversion.refusal import Different
 from runtime.tabular.schema import Schema
-from runtime.training.job import classes_of
 
 SEED = 0
 # One of these has no wheel for macOS.

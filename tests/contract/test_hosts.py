@@ -126,7 +126,7 @@ def hosts(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hosts]:
 
 def patience(tmp_path: Path, seconds: int) -> None:
     """Let hosts wait for each other as long as a test may take."""
-    file = tmp_path / "program/runtime/training/cluster.py"
+    file = tmp_path / "program/runtime/training/hosts/network.py"
     text, wide = file.read_text(), "PATIENCE = 15 * 60"
     assert wide in text
     file.write_text(text.replace(wide, f"PATIENCE = {seconds}"))

@@ -536,8 +536,8 @@ found.write(Path("."))
 assert "jinja2" not in sys.modules
 if sys.argv[1:]:
     sys.modules["jinja2"] = None  # as if it were not installed
-if report.available():
-    report.write(Path("report.html"), found, report.Context("job", {}, {}, {}))
+lack = report.write(Path("report.html"), found, report.Context("job", {}, {}, {}))
+assert ("jinja2 is not installed" in lack) == bool(sys.argv[1:])
 """
 
 

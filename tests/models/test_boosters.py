@@ -15,9 +15,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from harness import ROOT, converted, described, environment
 from runtime.models import artifact
-from runtime.models.conversion import boosters
-from runtime.models.conversion.equivalence import Different, beside
+from runtime.models.conversion.converters import boosters
+from runtime.models.conversion.fitted_trees import thresholds_of
+from runtime.models.conversion.made_rows import beside
 from runtime.models.conversion.onnx_export import proved
+from runtime.models.conversion.refusal import Different
 from runtime.models.engine import answers_several, framed
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -34,7 +36,7 @@ def near_thresholds(model: Any, rows: pd.DataFrame) -> pd.DataFrame:
     """Make rows of which half of the values are thresholds, or the next numbers."""
     chance = np.random.default_rng(1)
     made = rows.iloc[chance.integers(len(rows), size=20_000)].reset_index(drop=True)
-    for name, thresholds in boosters.thresholds_of([model], rows).items():
+    for name, thresholds in thresholds_of([model], rows).items():
         chosen = chance.choice(beside(thresholds), len(made)).astype(rows[name].dtype)
         made[name] = np.where(chance.random(len(made)) < 0.5, chosen, made[name])
     return made

@@ -9,7 +9,8 @@ import pytest
 
 from runtime.errors import BadInput
 from runtime.models.served import ServedModel
-from runtime.models.validate import check, differing
+from runtime.models.validation.differing import differing
+from runtime.models.validation.folder import check
 from runtime.tabular.schema import Schema
 
 ROWS = b"1\n2\n3\n"
@@ -42,11 +43,11 @@ def test_a_held_out_row_that_no_request_could_send_is_left_out(
         "held-out rows are left out of the check, as a request with them would be a "
         "400: column 'kind': expected one of a, b, got 'new'"
     )
-    (tmp_path / "all.csv").write_bytes(body)
+    (tmp_path / "rows.csv").write_bytes(body)
     content = {"rows": [7, 8, 9], "answers": [2, 0, 7]}
     (tmp_path / "expected.json").write_text(json.dumps(content))
     assert "6 in the place of 7 in row 9" in differing(model, tmp_path)
-    (tmp_path / "all.csv").write_bytes(b"2,newer\n" * 3)
+    (tmp_path / "rows.csv").write_bytes(b"2,newer\n" * 3)
     assert differing(model, tmp_path) == ""
     assert check(model, b"2,newer\n")[0] is None
     with pytest.raises(BadInput):
@@ -55,7 +56,7 @@ def test_a_held_out_row_that_no_request_could_send_is_left_out(
 
 def test_rows_are_compared_as_a_request_without_types_is_read(tmp_path: Path) -> None:
     """A2: where nothing is known of a column, a cell that spells a number is one."""
-    (tmp_path / "all.csv").write_bytes(b"1,a\n2,b\n")
+    (tmp_path / "rows.csv").write_bytes(b"1,a\n2,b\n")
     content = {"rows": [0, 1], "answers": [2, 4]}
     (tmp_path / "expected.json").write_text(json.dumps(content))
     kind = type("Untyped", (Doubling,), {"schema": Schema.of_names(["n", "kind"])})
@@ -78,7 +79,7 @@ class Answering:
 
 def said(folder: Path, answers: Any, expected: list[Any], classes: Any = None) -> str:
     """Say how a Predictor's answers to ROWS differ from those of `model.predict`."""
-    (folder / "all.csv").write_bytes(ROWS)
+    (folder / "rows.csv").write_bytes(ROWS)
     content = {"rows": [7, 8, 9], "answers": expected}
     (folder / "expected.json").write_text(json.dumps(content))
     kind = type("Kind", (Answering,), {"answers": answers})

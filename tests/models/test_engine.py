@@ -167,6 +167,7 @@ def test_a_number_beyond_float32_is_refused_with_its_row() -> None:
     "classifier",
     [
         RandomForestClassifier(10, random_state=0),
+        GridSearchCV(RandomForestClassifier(5, random_state=0), {"max_depth": [2, 9]}),
         FixedThresholdClassifier(LogisticRegression(), threshold=0.9),
         KNeighborsClassifier(2),
         LogisticRegression(),

@@ -52,9 +52,10 @@ from sklearn.tree import DecisionTreeRegressor
 
 from harness import converted, described
 from runtime.models import onnx_session
-from runtime.models.conversion import onnx_export
-from runtime.models.conversion.equivalence import Comparison, Different
+from runtime.models.conversion import inexact
+from runtime.models.conversion.equivalence import Comparison
 from runtime.models.conversion.onnx_export import proved
+from runtime.models.conversion.refusal import Different
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
@@ -124,6 +125,13 @@ def test_text_and_missing_values_are_equal_from_rows_and_from_a_frame() -> None:
             np.abs(fast.predict_proba(given) - model.predict_proba(rows)).max() < 1e-5
         )
         assert (fast.predict(given) == model.predict(rows)).all()
+
+
+def test_columns_of_true_and_false_alone_are_equal() -> None:
+    """No value of theirs is odd, so that no rows are made of such."""
+    rows = X.iloc[:, :3] > X.iloc[:, :3].median()
+    model = LogisticRegression().fit(rows, CANCER.target)
+    assert (converted(model, rows).predict(rows) == model.predict(rows)).all()
 
 
 HIST = [HistGradientBoostingClassifier, HistGradientBoostingRegressor]
@@ -328,7 +336,7 @@ def test_integers_that_float64_rounds_are_found() -> None:
 
 
 def test_trees_of_too_many_nodes_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_export, "MOST_NODES", 100)
+    monkeypatch.setattr(inexact, "MOST_NODES", 100)
     forest = RandomForestClassifier(20).fit(X, CANCER.target)
     with pytest.raises(Different, match=r"its trees have .* nodes, over 100"):
         proved(make_pipeline(SimpleImputer(), forest), described(forest, X), X)
@@ -602,7 +610,7 @@ def test_a_threshold_that_is_one_number_off_is_found() -> None:
     model.tree_.threshold[0] = np.nextafter(np.float32(model.tree_.threshold[0]), 99)
     columns = Schema.learn(rows).columns
     with pytest.raises(Different, match="answers differ by 1"):
-        Comparison(model, other, rows, columns, has_steps=True).run()
+        Comparison(model, other, rows, columns, has_trees=True).run()
 
 
 UPSTREAM = """

@@ -24,13 +24,13 @@ from sklearn.svm import LinearSVC
 
 from harness import convert
 from runtime.models import artifact, engine
-from runtime.models.conversion.equivalence import Different
+from runtime.models.artifact import classes_of
 from runtime.models.conversion.onnx_export import proved
+from runtime.models.conversion.refusal import Different
 from runtime.models.onnx_session import Onnx, OnnxLabels
 from runtime.models.served import ServedModel
 from runtime.tabular.schema import Schema
 from runtime.tabular.table import Table
-from runtime.training.job import classes_of
 
 VALUES, TAGS = make_multilabel_classification(400, 6, n_classes=3, random_state=0)
 X = pd.DataFrame(VALUES).set_axis([f"c{n}" for n in range(6)], axis=1)

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from runtime import Job
 from runtime.errors import ClientError
 from runtime.models import artifact
-from runtime.training.job import _rows_like
+from runtime.training.sampling import rows_like
 
 X = pd.DataFrame({"size": [1.0, 2.0]})
 
@@ -444,6 +444,6 @@ def test_a_held_out_column_of_another_name_is_not_taken_for_one_of_x() -> None:
     """C12: by place only where there are no names."""
     X = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
     others = pd.DataFrame({"bb": [5], "a": [6]})
-    assert _rows_like(X, others) is not others
-    assert _rows_like(X, others)["a"].tolist() == [1, 2]
-    assert _rows_like(X, others.to_numpy())["a"].tolist() == [5]
+    assert rows_like(X, others) is not others
+    assert rows_like(X, others)["a"].tolist() == [1, 2]
+    assert rows_like(X, others.to_numpy())["a"].tolist() == [5]

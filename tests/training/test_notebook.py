@@ -18,7 +18,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from harness import answer_of
 from runtime.formats import CSV, JSON, JSONLINES, PARQUET
-from runtime.models.served import EVERY, ServedModel
+from runtime.models.prediction import EVERY
+from runtime.models.served import ServedModel
 from runtime.tabular.schema import Schema
 
 N = 60

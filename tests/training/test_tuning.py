@@ -20,8 +20,7 @@ from runtime import Job
 from runtime.errors import ClientError
 from runtime.training import tuning
 from runtime.training.hyperparameters import parse
-from runtime.training.job import LONGEST_METRIC, pattern
-from runtime.training.tuning import describe, table
+from runtime.training.tuning import LONGEST_METRIC, describe, pattern, table
 
 INTEGER, FLOAT, CHOICE = (
     "IntegerParameterRanges",

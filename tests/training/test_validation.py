@@ -22,7 +22,7 @@ from runtime.errors import ModelError
 from runtime.models import artifact
 from runtime.models.engine import hindrance
 from runtime.tabular.schema import Schema
-from runtime.training.job import SAMPLE, _sample
+from runtime.training.sampling import MOST_ROWS, with_extremes
 from runtime.training.validation import FreshProcess, validate
 
 X = pd.DataFrame({"n": np.arange(50, dtype="float32"), "m": [0.5] * 50})
@@ -281,8 +281,8 @@ def test_a_disk_without_room_for_onnx_costs_no_model(model_dir: Path) -> None:
 def test_the_rows_to_compare_have_the_ends_of_each_column() -> None:
     rows = pd.DataFrame({"n": np.arange(10_000.0), "text": ["a"] * 10_000})
     rows.loc[0, "n"] = np.nan
-    some = _sample(rows)
-    assert len(some) <= SAMPLE + 2
+    some = with_extremes(rows)
+    assert len(some) <= MOST_ROWS + 2
     assert {some["n"].min(), some["n"].max()} == {1.0, 9999.0}
 
 

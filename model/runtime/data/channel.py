@@ -5,9 +5,8 @@ of the channel is. So a column of CSV that is numbers here and text there is rea
 as text.
 """
 
-import os
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
@@ -16,10 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from runtime.data import column_types, kinds, odd_cells
+from runtime.data import advice, column_types, kinds
 from runtime.data.arrow_files import read_jsonl, read_parquet
-from runtime.data.csv_files import leading_zeros, read_csv
-from runtime.data.files import COMPRESSED, format_by_content, is_empty, needs_threads
+from runtime.data.csv_files import read_csv
+from runtime.data.files import format_of, list_files, needs_threads
 from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.data.partitions import partition_columns
 from runtime.errors import ClientError
@@ -31,16 +30,7 @@ _READERS: dict[str, Callable[..., pd.DataFrame]] = {
     "Parquet": read_parquet,
     "JSON Lines": read_jsonl,
 }
-_FORMATS = {
-    **dict.fromkeys((".csv", ".txt", ".data"), "CSV"),
-    **dict.fromkeys((".tsv", ".tab"), "TSV"),
-    **dict.fromkeys((".parquet", ".pq"), "Parquet"),
-    **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), "JSON Lines"),
-}
-# Parquet compresses within the file, and some say so in its name.
-_CODECS = (".gz", ".gzip", ".zst", ".zstd", ".snappy", ".brotli", ".lz4")
 _SPELT = ("CSV", "TSV")
-_KINDS = {"string": "text", "boolean": "true and false"}
 
 
 def read(
@@ -59,8 +49,8 @@ def read(
     `attrs["notes"]` what the log says of columns. Raises: ClientError, which names the
     file, and the line or the column.
     """
-    files = _files(folder)
-    form = _format(folder, files)
+    files = list_files(folder)
+    form = format_of(folder, files)
     if form == "TSV" and "delimiter" not in options:
         options = {"sep": "\t", **options}
     declared = ColumnOptions(options, typed=form not in _SPELT)
@@ -83,12 +73,11 @@ def read(
         frame[mixed] = _concatenate(_read_files(files, as_text, mixed))
     spelt = [*map(str, folders)] if declared.typed else [*own]
     frame = column_types.finish(frame, own, spelt)
+    notes = [*advice.of_texts(frame, own, spelt)]
     if learned:
         kinds.refuse_others(frame[inferred], learned, folder.name)
-    notes = [] if learned else _row_numbers([*frames.values()], typed=declared.typed)
-    if not learned and not declared.typed:
-        notes += _lost_zeros(files, frames, declared)
-    notes += _odd_cells(frame, own, spelt)
+    else:
+        notes = [*advice.of_files(files, frames, declared), *notes]
     print(*notes, sep="\n", end="\n" if notes else "")
     missing = column_types.na_texts(frame, own)
     frame.attrs |= {"missing": missing, "left_out": left_out, "notes": notes}
@@ -113,65 +102,6 @@ def _known_texts(
         for name, option in own.items()
         if option.dtype is None and learned.kinds.get(name) == kinds.TEXT
     }
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """List the files of a channel, by the names that the owner knows: channel/path.
-
-    Files and folders whose names begin with . or _ are not data (F-03), nor are files
-    without a byte, which some systems write for an empty part.
-    """
-
-    def refuse(exc: OSError) -> None:
-        message = f"cannot read the folder {exc.filename}: {exc.strerror}"
-        raise ClientError(message) from exc
-
-    paths = []
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        paths += [Path(place, n) for n in names if not n.startswith((".", "_"))]
-    full = [path for path in paths if not is_empty(path)]
-    if not full:
-        found = "no file but empty ones" if paths else "no file"
-        message = f"channel {folder.name!r} is empty: {found} in {folder}"
-        raise ClientError(message)
-    if len(full) < len(paths):
-        print(f"empty files that are left out: {len(paths) - len(full)}")
-    return {str(path.relative_to(folder.parent)): path for path in sorted(full)}
-
-
-def _format(folder: Path, files: dict[str, Path]) -> str:
-    """Find the one format of all files. Raises: ClientError."""
-    examples: dict[str, Path] = {}
-    for name, path in files.items():
-        form = _format_of(path)
-        if form is None:
-            message = (
-                f"{name} is not CSV, Parquet or JSON Lines: give it a name that "
-                "ends in .csv, .parquet or .jsonl"
-            )
-            raise ClientError(message)
-        examples.setdefault(form, path.relative_to(folder))
-    if len(examples) > 1:
-        found = " and ".join(f"{form} ({path})" for form, path in examples.items())
-        message = f"channel {folder.name!r} has {found}: keep one format in a channel"
-        raise ClientError(message)
-    return next(iter(examples))
-
-
-def _format_of(file: Path) -> str | None:
-    """Find the format that the name of a file says, else its content.
-
-    Parts of Spark and Athena have no suffix, or `.json` where they are JSON Lines.
-    """
-    suffixes = [*map(str.lower, file.suffixes)]
-    packed = suffixes[-1:] and suffixes[-1] in _CODECS
-    if packed and _FORMATS.get(suffixes[-2:][0]) == "Parquet":
-        return "Parquet"
-    suffix = next((s for s in reversed(suffixes) if s not in COMPRESSED), "")
-    if suffix in ("", ".json"):
-        return format_by_content(file) or ("CSV" if not suffix else None)
-    return _FORMATS.get(suffix)
 
 
 def _read_files(
@@ -243,12 +173,12 @@ def _refuse_other_columns(frames: dict[str, pd.DataFrame]) -> None:
 def _concatenate(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Join the rows of all files; what has no common type becomes objects."""
     frames = [frame for frame in frames if len(frame)] or frames[:1]
-    kinds: dict[Any, set[str]] = {}
+    found: dict[Any, set[str]] = {}
     for frame in frames:
         for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
-            kinds.setdefault(name, set()).add(dtype.kind)
+            found.setdefault(name, set()).add(dtype.kind)
     # To pandas true and 2 are 1 and 2.
-    unlike = [n for n, held in kinds.items() if len(held) > 1 and not held <= {*"iuf"}]
+    unlike = [n for n, held in found.items() if len(held) > 1 and not held <= {*"iuf"}]
     if unlike:
         frames = [f.astype({n: "object" for n in unlike if n in f}) for f in frames]
     return pd.concat(frames, ignore_index=True)
@@ -262,48 +192,10 @@ def _refuse_types(mixed: list[str], frames: dict[str, pd.DataFrame]) -> None:
     for file, frame in frames.items():
         if name in frame and frame[name].notna().any():
             kind = pd.api.types.infer_dtype(frame[name], skipna=True)
-            held.setdefault(_KINDS.get(kind, "numbers"), file)
+            held.setdefault(kinds.KINDS.get(kind, kinds.NUMBERS), file)
     seen = ", ".join(f"{kind} in {file}" for kind, file in held.items())
     message = (
         f"column {name!r} holds {seen}: write it alike in all files, or have it "
         f"read as text, dtype={{{name!r}: 'str'}}"
     )
     raise ClientError(message)
-
-
-def _odd_cells(
-    frame: pd.DataFrame, own: dict[str, ColumnOption], spelt: Collection[str]
-) -> list[str]:
-    """Say which columns are text, and hold numbers or dates."""
-    texts = (n for n in spelt if own[n].dtype is None and frame[n].dtype == "str")
-    said = (odd_cells.advice(frame[name], own[name].dates) for name in texts)
-    return [*filter(None, said)]
-
-
-def _row_numbers(frames: list[pd.DataFrame], *, typed: bool) -> list[str]:
-    """Say which column without a name is the index that `to_csv` writes."""
-
-    def counts(values: "pd.Series[Any]") -> bool:
-        numbers = pd.to_numeric(values.dropna(), errors="coerce")
-        return numbers.is_unique and bool((numbers % 1 == 0).all())
-
-    return [
-        f"column {name!r} counts rows, as the index that to_csv() writes: leave it out "
-        f"{f'by drop(columns={name!r})' if typed else 'with index_col=0'}, or write "
-        "the file with to_csv(index=False)"
-        for name in frames[0].columns[:1]
-        if name.startswith("Unnamed: ") and all(counts(f[name]) for f in frames)
-    ]
-
-
-def _lost_zeros(
-    files: dict[str, Path], frames: dict[str, pd.DataFrame], declared: ColumnOptions
-) -> list[str]:
-    """Say which columns of the first file are numbers whose leading zeros are lost."""
-    name, file = next(iter(files.items()))
-    lost = leading_zeros(file, frames[name], declared)
-    return [
-        f"column {column!r} is a number, and {cell} is {float(cell):g} in it: if the "
-        f"zeros mean something, read it as text, dtype={{{column!r}: 'str'}}"
-        for column, cell in lost.items()
-    ]

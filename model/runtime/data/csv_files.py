@@ -206,11 +206,6 @@ def _without_header(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _spell_values(known: "pd.Series[Any]") -> bool:
     """Say whether there are cells, and all spell numbers, or all true and false."""
-    texts = [*map(str, known[:1])]
-    if not texts:
-        return False
-    flags = texts[0].lower() in ("true", "false")
-    return all(
-        cell.lower() in ("true", "false") if flags else is_number(cell)
-        for cell in map(str, known)
-    )
+    texts = [*map(str, known)]
+    are_flags = all(text.lower() in ("true", "false") for text in texts)
+    return bool(texts) and (are_flags or all(map(is_number, texts)))

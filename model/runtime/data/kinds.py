@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runtime.data.odd_cells import of_numbers
+from runtime.data.advice import of_numbers
 from runtime.errors import ClientError
 
 TEXT, NUMBERS = "text", "numbers"
+KINDS = {"string": TEXT, "boolean": "true and false"}  # by pandas' words for them
 
 
 class Learned(NamedTuple):
@@ -49,5 +50,4 @@ def _kind(values: "pd.Series[Any]") -> str:
     if values.isna().all():
         return ""
     kind = pd.api.types.infer_dtype(values, skipna=True)
-    kinds = {"string": TEXT, "boolean": "true and false"}
-    return kinds.get(kind, NUMBERS if values.dtype.kind in "iuf" else "")
+    return KINDS.get(kind, NUMBERS if values.dtype.kind in "iuf" else "")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from runtime.evaluation.metrics import Array
-from runtime.evaluation.predictions import Predictions
+from runtime.evaluation.predictions import Predictions, in_form_of
 
 ROWS = 200
 REPEATS = 5
@@ -73,11 +73,7 @@ def _shuffled(
 
 def _errors(predictions: Predictions, rows: pd.DataFrame, truth: Array) -> Any:
     """Give the error in each of the copies of the rows that follow one another."""
-    given: Any = rows  # in the form that X had
-    if isinstance(predictions.X, pd.Series):
-        given = rows.iloc[:, 0]
-    elif not isinstance(predictions.X, pd.DataFrame):
-        given = rows.to_numpy()
+    given = in_form_of(predictions.X, rows)
     answers = np.asarray(predictions.model.predict(given)).ravel()
     if predictions.labels:
         labels = pd.Index(predictions.labels, dtype=object)

@@ -90,6 +90,13 @@ def ask(model: Any, X: Any, y: Any) -> Predictions:
     return Predictions(*given, *codes, tuple(labels), _texts(labels), *scores)
 
 
+def in_form_of(X: Any, rows: pd.DataFrame) -> Any:
+    """Give rows in the form that X has: one column alone, a frame or an array."""
+    if np.ndim(X) == 1:
+        return rows.iloc[:, 0]
+    return rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
+
+
 def _column(values: Any, n_rows: int, what: str) -> Array:
     """Give `(n_rows,)` values; a table of one column will do. Raises: ClientError."""
     column = np.asarray(values)

@@ -4,6 +4,7 @@ The words and the looks are in the template; here is what they are about. Withou
 there is no page.
 """
 
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,18 +42,20 @@ class Context:
     notes: Sequence[str] = ()  # what the log says of the data
 
 
-def available() -> bool:
-    """Say whether jinja2 is installed."""
-    return find_spec("jinja2") is not None
-
-
 def write(file: Path, evaluation: Evaluation, context: Context) -> str:
     """Write the page into a folder that exists, in IMPORTANCE_SECONDS and some more.
 
-    Returns: what it lacks, as that was too little time for it; or "".
+    A page is not worth a model: whatever goes wrong is told, and nothing is raised.
+    Returns: what is lacking, and why; or "".
     """
-    content = _content(evaluation, context)
-    file.write_text(_rendered(content), "utf-8", "xmlcharrefreplace")
+    if find_spec("jinja2") is None:
+        return "there is no report.html: jinja2 is not installed"
+    try:
+        content = _content(evaluation, context)
+        file.write_text(_rendered(content), "utf-8", "xmlcharrefreplace")
+    except Exception:  # noqa: BLE001 -- the model's, or the disk's
+        traceback.print_exc()
+        return "there is no report.html, for the reason above"
     slow = content["importance"].get("slow", "")
     return slow and f"report.html: the importance of columns is {slow}"
 

@@ -58,6 +58,14 @@ def members(
     return {**estimator, DESCRIPTION: _writing({**made_by, **description})}
 
 
+def classes_of(model: Any) -> Any:
+    """List the classes of a classifier, or those of each label; else there are none."""
+    known = getattr(model, "classes_", None)
+    if isinstance(known, list):
+        return [classes.tolist() for classes in known]
+    return getattr(known, "tolist", lambda: None)()
+
+
 def save(
     model_dir: Path, model: Any, description: dict[str, Any], skops: bytes = b""
 ) -> None:

@@ -175,7 +175,6 @@ def _decides_by_share(estimator: Any) -> bool:
 
     A second call of a forest would take as long as the first.
     """
-    steps = getattr(estimator, "steps", None)
-    final: Any = type(steps[-1][1] if steps else estimator)
+    final: Any = type(_final(estimator))
     forests = (kind for kind in final.__mro__ if kind.__name__ == "ForestClassifier")
     return any(final.predict is forest.predict for forest in forests)

@@ -87,36 +87,27 @@ class Onnx:
     instant = True  # a few rows take less time than to ask another thread for them
 
     def __init__(self, session: Any, columns: list[Column]) -> None:
-        """Take an ONNX Runtime session."""
+        """Take an ONNX Runtime session. Raises: ValueError for an earlier release's."""
         self._session = session
-        inputs = [tensor.name for tensor in session.get_inputs()]
         self._outputs = [tensor.name for tensor in session.get_outputs()]
-        self._matrix = inputs == [MATRIX]
         places = {input_of(place): column for place, column in enumerate(columns)}
         self._counts = [
             Counts(places[stored.pop("column")].name, **stored)
             for stored in json.loads(_notes(session).get(COUNTS, "[]"))
         ]
-        counted = {counts.name for counts in self._counts}
         n_words = sum(len(counts.vocabulary) for counts in self._counts)
         self._at_once = max(1, min(MOST_ROWS, MOST_COUNTS // max(1, n_words)))
-        if unknown := set(inputs) - {MATRIX, *places} - counted:
-            message = f"an earlier release made it, with inputs such as {unknown.pop()}"
-            raise ValueError(message)
-        used = {name: places[name] for name in inputs if name in places}
-        used = places if self._matrix else used
-        numbers = [column for column in used.values() if not column.is_text]
+        counted = {counts.name for counts in self._counts}
+        inputs = {t.name: t.type for t in session.get_inputs() if t.name not in counted}
+        _refuse_earlier(inputs, {MATRIX, *places})
+        self._matrix = MATRIX in inputs
+        used = places if self._matrix else {name: places[name] for name in inputs}
         self._numbers = {n: c.name for n, c in used.items() if not c.is_text}
         self._texts = {n: c.name for n, c in used.items() if c.is_text}
         counted_from = {counts.column for counts in self._counts}
         self._names = {*self._numbers.values(), *self._texts.values(), *counted_from}
         # What a request has in a column of float32 was read as such.
-        self._beyond = not is_single(numbers)
-        taken = [t for t in session.get_inputs() if t.name not in counted]
-        kinds = {tensor.type for tensor in taken} - {"tensor(string)"}
-        if kinds - {"tensor(double)"}:
-            message = f"an earlier release made it, with inputs of {kinds.pop()}"
-            raise ValueError(message)
+        self._beyond = not is_single([*used.values()])
 
     def predict(self, rows: Mapping[Any, Any]) -> Any:
         """Give a value for each row, `(n_rows,)`. Raises: BadInput."""
@@ -156,6 +147,19 @@ class Onnx:
                 part[counts.name] = counts.count(list(words[counts.name][chosen]))
             found.append(self._session.run(names, part))
         return [np.concatenate(outputs) for outputs in zip(*found, strict=True)]
+
+
+def _refuse_earlier(inputs: dict[str, str], known: set[str]) -> None:
+    """Refuse inputs, given with their types, that this release does not make.
+
+    Raises: ValueError.
+    """
+    unknown = [name for name in inputs if name not in known]
+    others = {*inputs.values()} - {"tensor(string)", "tensor(double)"}
+    if unknown or others:
+        such = f"such as {unknown[0]}" if unknown else f"of {others.pop()}"
+        message = f"an earlier release made it, with inputs {such}"
+        raise ValueError(message)
 
 
 class OnnxLabels(Onnx):

@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from pathlib import Path
-from types import TracebackType
 from typing import Generic, TypeVar
 
 from runtime.errors import BadInput, ModelExists, ModelNotFound, UnusableModel
@@ -42,12 +41,7 @@ class Entry(Generic[T]):
         self.users += 1
         return self.model
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Use it no more."""
         self.users -= 1
         if not self.users:

@@ -5,44 +5,27 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import NoneType, TracebackType
 from typing import Any
 
 from runtime.errors import BadInput, ModelError, PredictionFailed, RequestError
 from runtime.models import artifact, engine
-from runtime.models.fitted_columns import fitted_columns, refuse_cells
+from runtime.models.fitted_columns import fitted_columns
 from runtime.models.owner import Owner, Predictor, construct
+from runtime.models.prediction import (
+    Prediction,
+    by_output,
+    cell,
+    count,
+    other_length,
+    owners_code,
+    plain,
+)
+from runtime.models.refused_cells import refuse_cells
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema, found_in
-from runtime.tabular.table import Outputs, Table
+from runtime.tabular.table import Table
 
 log = logging.getLogger("serve")
-EVERY = ("*",)  # `outputs=*`: all that there are
-ALL = slice(None)  # rows
-_MISSING = ("NAType", "NaTType")  # pandas', which may not be imported
-_PLAIN = {str, int, float, bool, NoneType}
-
-
-class OwnersCode:
-    """Keep what the owner's code raises out of the answer, but for a RequestError."""
-
-    def __enter__(self) -> None:
-        """Begin to run the owner's code."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Raise PredictionFailed, with what happened as its cause."""
-        # Also what is no Exception: SystemExit, or a panic of a library in Rust.
-        if exc is not None and not isinstance(exc, RequestError):
-            message = "the model failed on these rows; the log has the reason"
-            raise PredictionFailed(message) from exc
-
-
-owners_code = OwnersCode()
 
 
 class ServedModel:
@@ -56,21 +39,21 @@ class ServedModel:
         preferred: str = engine.ONNX,
         outputs: tuple[str, ...] = (),
         closed: bool = False,
-        cold: str = "",
+        no_warm_up: str = "",
     ) -> None:
         """Serve a predictor; `columns` are those of model.json.
 
         `preferred` names the engine that answers where both can. `outputs` take the
         place of the owner's own; `closed` refuses categories that `fit` has not seen.
-        `cold` says why the model's warm-up row may fail: at the end of its job it did,
-        and rows of the data did not.
+        `no_warm_up` says why the model's warm-up row may fail: at the end of its job it
+        did, and rows of the data did not.
         """
         self.owner = owner = Owner(predictor)
         self.outputs = outputs
         schema = _schema(owner, columns)
         self.schema = schema.closed() if schema and closed else schema
         self.instant = owner.instant
-        self._cold = cold
+        self._no_warm_up = no_warm_up
         self._preferred = preferred
         self._typed = schema is not None and schema.has_types
         # Whether a body may be predicted in slices: no row knows of another, and it is
@@ -101,7 +84,7 @@ class ServedModel:
             predictor = construct(kind, model_dir)
         try:
             columns = (description or {}).get("columns")
-            options["cold"] = (description or {}).get(artifact.WARM_UP_NOTE, "")
+            options["no_warm_up"] = (description or {}).get(artifact.WARM_UP_NOTE, "")
             model = cls(predictor, columns, preferred=preferred, **options)
         except (KeyError, TypeError, ValueError) as exc:
             file = model_dir / artifact.DESCRIPTION
@@ -120,13 +103,13 @@ class ServedModel:
 
         The owner's `example` takes its place. Raises: what `predict` raises.
         """
-        if self._cold and self.owner.example is None:
-            log.info("warm-up row: %s", self._cold)
+        if self._no_warm_up and self.owner.example is None:
+            log.info("warm-up row: %s", self._no_warm_up)
             return
         try:
             self._predict_warm_up()
         except (PredictionFailed, BadInput):
-            if not self._cold:
+            if not self._no_warm_up:
                 raise
             log.warning("`example` in Predictor fails as a warm-up row", exc_info=True)
 
@@ -164,7 +147,7 @@ class ServedModel:
 
     def _filled(self, record: dict[Any, Any]) -> dict[str, Any]:
         """Give a row by the names of the schema; others go along, and are left."""
-        given = {str(name): _cell(value) for name, value in record.items()}
+        given = {str(name): cell(value) for name, value in record.items()}
         columns = self.schema.columns if self.schema is not None else ()
         return {str(c.name): c.example for c in columns} | given
 
@@ -191,7 +174,7 @@ class ServedModel:
         is_frame = self.owner.wants_frame and isinstance(rows, Rows)
         return rows.frame() if is_frame else rows
 
-    def predict(self, rows: Any) -> "Prediction":
+    def predict(self, rows: Any) -> Prediction:
         """Predict rows, as `ask_owner` takes them.
 
         Raises: BadInput where that code does; PredictionFailed for any other fault,
@@ -199,12 +182,12 @@ class ServedModel:
         """
         n_rows = count(rows)
         with owners_code:
-            answer, named = _by_output(self.ask_owner(rows))
+            answer, named = by_output(self.ask_owner(rows))
             for name, values in answer.items():
                 if callable(values):
                     answer[name] = partial(self._called, name, values, rows)
                 elif len(values) != n_rows:
-                    raise _other_length(name, values, n_rows)
+                    raise other_length(name, values, n_rows)
         chosen = self.owner.outputs if len(answer) > 1 else ()
         return Prediction(answer, named, self.outputs, chosen)
 
@@ -215,62 +198,8 @@ class ServedModel:
         part = rows.part(chosen) if isinstance(rows, Rows) else rows
         values = function(self._as_owner_takes(part))
         if len(values) != count(part):
-            raise _other_length(name, values, count(part))
-        return _plain(values)
-
-
-class Prediction:
-    """What `predict` gave to some rows: `(n_rows,)` or `(n_rows, k)` by output.
-
-    An output that is a function of rows is computed where somebody asks for it.
-    """
-
-    def __init__(
-        self,
-        answer: dict[str, Any],
-        named: bool,  # noqa: FBT001 -- as `Outputs` has it
-        default: tuple[str, ...] = (),
-        chosen: tuple[str, ...] = (),
-    ) -> None:
-        """Take the outputs: `default`, else the owner's choice, else all are given."""
-        self._answer, self._named, self._chosen = answer, named, chosen
-        self._default = default or chosen or EVERY
-        self._plain: dict[str, list[Any]] = {}
-
-    def outputs(self, wanted: tuple[str, ...] = (), rows: slice = ALL) -> Outputs:
-        """Give the outputs that are wanted, `*` for all.
-
-        Raises: BadInput for an output that there is not, ModelError where the owner has
-        chosen it; PredictionFailed.
-        """
-        wanted = wanted or self._default
-        wanted = tuple(self._answer) if wanted == EVERY else wanted
-        if absent := [name for name in wanted if name not in self._answer]:
-            message = f"no output {absent[0]!r}: there are {', '.join(self._answer)}"
-            if wanted is self._chosen:
-                message = (
-                    f"Predictor has outputs = {wanted}, and predict gives {message}"
-                )
-                raise ModelError(message)
-            raise BadInput(message)
-        with owners_code:  # the values are the owner's
-            return Outputs({n: self._column(n, rows) for n in wanted}, self._named)
-
-    def _column(self, name: str, rows: slice) -> list[Any]:
-        values = self._answer[name]
-        if callable(values):
-            found: list[Any] = values(rows)
-            return found
-        if name not in self._plain:
-            self._plain[name] = _plain(values)
-        return self._plain[name][rows]
-
-
-def count(rows: Any) -> int:
-    """Count rows; those of an owner's `decode` may be a sparse matrix."""
-    if isinstance(rows, Rows):
-        return rows.n_rows
-    return int(rows.shape[0] if hasattr(rows, "shape") else len(rows))
+            raise other_length(name, values, count(part))
+        return plain(values)
 
 
 def _compare_versions(
@@ -297,36 +226,3 @@ def _schema(owner: Owner, columns: list[dict[str, Any]] | None) -> Schema | None
         return Schema.from_json(columns)
     found = fitted_columns(owner.estimator)
     return None if found is None else Schema(found)
-
-
-def _by_output(answer: Any) -> tuple[dict[str, Any], bool]:
-    """Give the outputs of `predict` by name, and whether it named them."""
-    if isinstance(answer, dict) or hasattr(answer, "columns"):  # a DataFrame
-        if not len(answer.keys()):
-            message = "predict gave no output"
-            raise ValueError(message)
-        return {str(name): answer[name] for name in answer}, True
-    return {"prediction": answer}, False
-
-
-def _other_length(name: str, values: Any, n_rows: int) -> ValueError:
-    return ValueError(f"{len(values)} answers to {n_rows} rows, in {name!r}")
-
-
-def _plain(values: Any) -> list[Any]:
-    """Make a list of Python's own values of an array, a Series or a list."""
-    plain = values if isinstance(values, list) else values.tolist()
-    if set(map(type, plain)) <= _PLAIN:
-        return plain
-    return [_cell(value) for value in plain]
-
-
-def _cell(value: Any) -> Any:
-    """Undo numpy and pandas, at any depth."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_cell(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _cell(item) for key, item in value.items()}
-    return None if type(value).__name__ in _MISSING else value

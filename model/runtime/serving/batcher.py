@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any
 
 from runtime.errors import BadInput, CallerLeft
-from runtime.models.served import Prediction, ServedModel
+from runtime.models.prediction import Prediction
+from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord, request_id
 from runtime.serving.executor import Executor
 from runtime.tabular.rows import Rows

@@ -15,7 +15,8 @@ from typing import IO, Any, NamedTuple, TypeVar
 from runtime import formats
 from runtime.errors import BadInput, CallerLeft, UnsupportedType
 from runtime.formats.media_types import choose, choose_any, media_type, outputs
-from runtime.models.served import ServedModel, count, owners_code
+from runtime.models.prediction import count, owners_code
+from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord
 from runtime.serving import bad_records
 from runtime.serving.batcher import Batcher, PendingRequest

@@ -5,22 +5,14 @@ The order of things around it is in runner.py.
 
 import json
 import os
-import re
 import runpy
-import shutil
 import sys
-import tempfile
-import time
-import traceback
-import weakref
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-import numpy as np
 import pandas as pd
 import sklearn
 
@@ -31,12 +23,13 @@ from runtime.evaluation import report
 from runtime.models import artifact
 from runtime.tabular import dataframes
 from runtime.tabular.schema import Schema
+from runtime.training import sampling, tuning
 from runtime.training.environment import Environment
 from runtime.training.hyperparameters import Declared
 from runtime.training.stopping import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from distributed import Client
     from pydantic import BaseModel
@@ -44,10 +37,6 @@ if TYPE_CHECKING:
     from runtime.training.checkpoints import Checkpoints
 
 LEARNED_FROM, MEASURED_ON = ("training", "train"), ("validation", "test")  # channels
-LONGEST_METRIC = 255  # characters of a name, to SageMaker (T-52)
-CELLS = 1_000_000  # of the rows on which Predictor is compared, about
-_CHANNEL = "channel"  # in the attrs of a frame: where it was read
-SAMPLE = 1000  # rows on which Predictor is compared, and of X on which ONNX is
 
 
 class Job(Environment, Generic[Declared]):
@@ -92,13 +81,13 @@ class Job(Environment, Generic[Declared]):
             )
             raise ClientError(message)
         learned = self._learned if name in MEASURED_ON else None
-        with self._step(f"read {name}"):
+        with self._state.step(f"read {name}"):
             rows = data.read(self.channel(name), learned, **pandas_options)
         if name in LEARNED_FROM:
             self._learned = data.learn(rows, name)
         self._missing |= rows.attrs.get("missing", {})
         self._notes += [f"{name}: {note}" for note in rows.attrs.pop("notes", [])]
-        rows.attrs[_CHANNEL] = name  # for errors; parts of the frame keep it
+        rows.attrs[sampling.CHANNEL] = name  # for errors; parts of the frame keep it
         return rows
 
     def check_columns(self, X: Any) -> None:
@@ -127,7 +116,7 @@ class Job(Environment, Generic[Declared]):
         `train --describe` gives the regex for it. Raises: ClientError for a name that
         no regex finds.
         """
-        pattern(name)
+        tuning.pattern(name)
         if not isfinite(value):
             message = f"metric {name!r} is {value}: no tuning job can read that"
             raise ValueError(message)
@@ -144,25 +133,22 @@ class Job(Environment, Generic[Declared]):
         (X, y) or X alone: the page measures it too, or describes it. Raises:
         ClientError, also for a column that is missing.
         """
-        X = _as_fitted(model, X)
+        X = sampling.as_fitted(model, X)
         self.check_columns(X)
-        with self._step("evaluate"):
+        with self._state.step("evaluate"):
             found = evaluation.evaluate(model, X, y)
             for name, value in found.metrics.items():
                 self.metric(f"validation:{name}", value)
         if found.unseen:
             print(found.unseen)
             self._notes.append(found.unseen)
-        self._state.held_out = _some(pd.DataFrame(X))
+        self._state.held_out = sampling.some(X)
         if self.leader:  # the folders of all hosts become one archive (T-38)
             self._show(found, training)
 
     def _show(self, found: evaluation.Evaluation, training: Any) -> None:
         """Write what an evaluation has found."""
         found.write(self.output_data_dir)
-        if not report.available():
-            print("there is no report.html: jinja2 is not installed")
-            return
         context = report.Context(
             title=self.name,
             hyperparameters=self.hyperparameters.model_dump(mode="json"),
@@ -172,15 +158,10 @@ class Job(Environment, Generic[Declared]):
             date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             notes=self._notes,
         )
-        try:
-            with self._step("report"):
-                file = self.output_data_dir / "report.html"
-                lack = report.write(file, found, context)
-            if lack:
-                print(lack)
-        except Exception:  # noqa: BLE001 -- a page is not worth a model
-            traceback.print_exc()
-            print("there is no report.html: the job goes on without it", flush=True)
+        with self._state.step("report"):
+            lack = report.write(self.output_data_dir / "report.html", found, context)
+        if lack:
+            print(lack, flush=True)
 
     @property
     def stopping(self) -> bool:
@@ -199,14 +180,14 @@ class Job(Environment, Generic[Declared]):
         on, is what is left of the job if it is stopped before `save`.
         """
         files: Mapping[str, artifact.Write] = {}
-        if model is not None and X is None:
-            message = "a checkpoint with a model needs the X that it was fitted on"
-            raise TypeError(message)
         if model is not None:
+            if X is None:
+                message = "a checkpoint with a model needs the X that it was fitted on"
+                raise TypeError(message)
             _keep_frames(model)
-            self._state.checkpointed = _some(pd.DataFrame(X))
+            self._state.checkpointed = sampling.some(X)
             files = artifact.members(model, self._describe(model, X, partial=True))
-        with self._step("checkpoint"), self._state.saving:
+        with self._state.step("checkpoint"), self._state.saving:
             self.checkpoints.save(state, files)
 
     def restore(self) -> tuple[Any, Any]:
@@ -219,17 +200,9 @@ class Job(Environment, Generic[Declared]):
     @cached_property
     def checkpoints(self) -> "Checkpoints":
         """The checkpoints of this host; without CheckpointConfig they end with it."""
-        from runtime.training.checkpoints import Checkpoints  # noqa: PLC0415 -- rare
+        from runtime.training.checkpoints import checkpoints_of  # noqa: PLC0415 -- rare
 
-        folder = self.base_dir / "checkpoints"
-        with suppress(ClientError, KeyError, TypeError):  # not in the contract (T-26)
-            folder = Path(self.config("checkpointconfig.json")["LocalPath"])
-        if not folder.is_dir():
-            folder = Path(tempfile.mkdtemp())
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Checkpoints(
-            folder, self.host, self.hyperparameters.model_dump(mode="json")
-        )
+        return checkpoints_of(self, self.hyperparameters.model_dump(mode="json"))
 
     def save(
         self,
@@ -248,22 +221,22 @@ class Job(Environment, Generic[Declared]):
         model.skops in the place of model.joblib, if skops can. Raises: ClientError.
         """
         state = self._state
-        given = held_out if held_out is not None else state.held_out
-        rows = _some(_rows_like(X, given))
+        given = state.held_out if held_out is None else held_out
+        rows = sampling.some(sampling.rows_like(X, given))
         state.partial = state.stopping.is_set()
         _keep_frames(model)
         description = self._describe(model, X, partial=state.partial)
         if not onnx:
             description |= artifact.without_onnx("train says onnx=False")
-        with self._step("save"):
+        with state.step("save"):
             content = b"" if pickle else _without_pickle(model, description)
             with state.saving:
                 if self.leader:
                     artifact.save(self.model_dir, model, description, content)
-                    state.sample = _sample(pd.DataFrame(X)) if onnx else None
+                    state.sample = sampling.with_extremes(X) if onnx else None
                 state.saved.set()
             state.held_out = rows
-            state.answers = _answers(model, X, rows) if self.leader else None
+            state.answers = sampling.answers(model, X, rows) if self.leader else None
 
     def script(self, path: str) -> None:
         """Run a script-mode script that lies beside `train`, with its arguments (T-25).
@@ -281,15 +254,6 @@ class Job(Environment, Generic[Declared]):
         )
         return self.variables(given)
 
-    @contextmanager
-    def _step(self, name: str) -> "Iterator[None]":
-        """Count the seconds of a block."""
-        seconds, start = self._state.seconds, time.monotonic()
-        try:
-            yield
-        finally:
-            seconds[name] = seconds.get(name, 0) + time.monotonic() - start
-
     def _describe(self, model: Any, X: Any, *, partial: bool) -> dict[str, Any]:
         """Give what model.json says beside versions."""
         return {
@@ -298,7 +262,7 @@ class Job(Environment, Generic[Declared]):
             "partial": partial,
             "hyperparameters": self.hyperparameters.model_dump(mode="json"),
             "metrics": self.metrics,
-            "classes": classes_of(model),
+            "classes": artifact.classes_of(model),
             "columns": Schema.learn(X, na_values=self._missing).to_json(),
         }
 
@@ -315,82 +279,6 @@ def _arrive(base_dir: Path, hyperparameters: "BaseModel", name: str) -> Job[Any]
     return _arrived[key]
 
 
-def pattern(name: str) -> str:
-    """Give the regex for what `Job.metric` prints, and for no other metric (T-52).
-
-    The name stands at the start of a line, or behind a prefix of the log or the quote
-    of a JSON log. Raises: ClientError, where that could not tell two names apart.
-    """
-    if not re.fullmatch(r'[^\s"=;]+', name) or len(name) > LONGEST_METRIC:
-        message = (
-            f'metric {name!r:.50}: a name is one word without ", = and ;, of at most '
-            f"{LONGEST_METRIC} characters"
-        )
-        raise ClientError(message)
-    return rf'(?:^|[\s"]){re.escape(name)}=([0-9.eE+-]+);'
-
-
-def _as_fitted(model: Any, X: Any) -> Any:
-    """Give the columns of X by the names and in the order of `fit`.
-
-    An array is as it is, and so is X for a model that knows no names. Raises:
-    ClientError for a column that is missing.
-    """
-    names = getattr(model, "feature_names_in_", None)
-    if names is None or not isinstance(X, pd.DataFrame):
-        return X
-    absent = [name for name in names if name not in X.columns]
-    if not absent:
-        return _ordered(X, names)
-    spelt = {re.sub(r"\s", "_", str(name)) for name in X.columns}
-    if spelt.issuperset(absent):  # LightGBM's own spelling, and it knows what to do
-        return X
-    where = f"channel {X.attrs[_CHANNEL]!r}" if _CHANNEL in X.attrs else "X"
-    message = (
-        f"{where} lacks {', '.join(map(repr, absent))}, of the columns that the model "
-        f"was fitted on; it has {', '.join(map(repr, X.columns))}"
-    )
-    raise ClientError(message)
-
-
-def _rows_like(X: Any, held_out: Any) -> pd.DataFrame:
-    """Give the rows that the end of a job predicts, with the columns of X.
-
-    They are held-out rows, matched by name or, where they have no names, by place; rows
-    of X where there are none, or where they lack a column.
-    """
-    fitted = pd.DataFrame(X)
-    if held_out is None:
-        return fitted
-    rows = pd.DataFrame(held_out)
-    absent = [name for name in fitted.columns if name not in rows.columns]
-    if not absent:
-        return _ordered(rows, fitted.columns)
-    nameless = isinstance(rows.columns, pd.RangeIndex)
-    if nameless and len(rows.columns) == len(fitted.columns):
-        return rows.set_axis(fitted.columns, axis="columns")
-    names = ", ".join(map(repr, absent))
-    print(f"the held-out rows lack {names}: rows of X are predicted in their place")
-    return fitted
-
-
-def _ordered(rows: pd.DataFrame, names: Any) -> pd.DataFrame:
-    """Take columns by name, and say which are left."""
-    if more := [name for name in rows.columns if name not in set(names)]:
-        columns = ", ".join(map(repr, more))
-        print(f"the model was not fitted on {columns}: left out of the held-out rows")
-    return rows[list(names)]
-
-
-def _some(rows: pd.DataFrame) -> pd.DataFrame:
-    """Take rows, in their order: if there are many, some from everywhere."""
-    most = min(SAMPLE, CELLS // max(1, rows.shape[1]) + 1)
-    if len(rows) <= most:
-        return rows
-    chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
-    return rows.iloc[np.sort(chosen)]
-
-
 def _keep_frames(model: Any) -> None:
     """Let a model give frames between its steps where `sklearn.set_config` says so.
 
@@ -400,26 +288,6 @@ def _keep_frames(model: Any) -> None:
     pipeline = getattr(model, "best_estimator_", model)
     if form != "default" and hasattr(pipeline, "set_output"):
         pipeline.set_output(transform=form)
-
-
-def _answers(model: Any, X: Any, rows: pd.DataFrame) -> list[Any] | None:
-    """Ask the model itself; None where it is no estimator, or takes other rows."""
-    given: Any = rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
-    if np.ndim(X) == 1:
-        given = rows.iloc[:, 0]
-    try:
-        found = [*np.asarray(model.predict(given)).tolist()]
-    except Exception:  # noqa: BLE001 -- the model's, of any kind
-        return None
-    return found if len(found) == len(rows) else None
-
-
-def _sample(X: pd.DataFrame) -> pd.DataFrame:
-    """Take rows of X, among them the lowest and the highest of each column."""
-    some = X.sample(min(len(X), SAMPLE), random_state=0)
-    numbers = X.select_dtypes("number").reset_index(drop=True)
-    ends = [*numbers.idxmin(skipna=True), *numbers.idxmax(skipna=True)]
-    return pd.concat([some, X.iloc[sorted({int(end) for end in ends})]])
 
 
 def _without_pickle(model: Any, description: dict[str, Any]) -> bytes:
@@ -437,11 +305,3 @@ def _without_pickle(model: Any, description: dict[str, Any]) -> bytes:
             flush=True,
         )
     return content
-
-
-def classes_of(model: Any) -> Any:
-    """List the classes of a classifier, or those of each label; else there are none."""
-    known = getattr(model, "classes_", None)
-    if isinstance(known, list):
-        return [classes.tolist() for classes in known]
-    return getattr(known, "tolist", lambda: None)()

@@ -66,9 +66,7 @@ def run(
         if len(job.hosts) == 1:
             work()
         else:
-            from runtime.training import cluster  # noqa: PLC0415 -- and Dask
-
-            cluster.run(job, state, work)
+            _on_several_hosts(job, state, work)
         state.status = 0
     sys.exit(state.status)
 
@@ -126,6 +124,21 @@ def _job(state: JobState, declared: "type[Declared]") -> "Job[Declared]":
     return job
 
 
+def _on_several_hosts(
+    job: "Job[Any]", state: JobState, work: Callable[[], None]
+) -> None:
+    """Let all hosts work as one. Raises: ClientError without Dask; HostLost."""
+    try:
+        from runtime.training.hosts import cluster  # noqa: PLC0415 -- and Dask
+    except ImportError as exc:
+        message = (
+            f"a job of several hosts needs Dask, and {exc.name} is not in the image: "
+            "add it by local-test/add-package.sh distributed, or give the job one host"
+        )
+        raise ClientError(message) from exc
+    cluster.run(job, state, work)
+
+
 def _work(
     job: "Job[Declared]", train: "Callable[[Job[Declared]], None]", state: JobState
 ) -> None:
@@ -155,16 +168,15 @@ def _train(
 
 def _validate(job: "Job[Any]", state: JobState) -> None:
     """Ask the model folder in a fresh process. Raises: ModelError."""
-    start = time.monotonic()
-    onnx = validation.validate(
-        job.model_dir,
-        state.held_out,
-        state.sample,
-        state.stopping.is_set,
-        answers=state.answers,
-        process=state.validator,
-    )
-    state.seconds["validate"] = time.monotonic() - start
+    with state.step("validate"):
+        onnx = validation.validate(
+            job.model_dir,
+            state.held_out,
+            state.sample,
+            state.stopping.is_set,
+            answers=state.answers,
+            process=state.validator,
+        )
     if onnx:
         print(onnx)
     wanted = job.config("hyperparameters.json").get("_tuning_objective_metric")

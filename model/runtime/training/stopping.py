@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,7 +19,7 @@ from runtime.training import failure, validation
 from runtime.training.environment import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -53,6 +55,16 @@ class JobState:
         self.answers: list[Any] | None = None
         self.checkpointed: pd.DataFrame | None = None
         self.sample: pd.DataFrame | None = None
+
+    @contextmanager
+    def step(self, name: str) -> "Iterator[None]":
+        """Count the seconds of a block."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = self.seconds.get(name, 0) + time.monotonic() - start
+            self.seconds[name] = spent
 
 
 def watch(state: JobState) -> None:

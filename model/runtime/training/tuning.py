@@ -13,10 +13,10 @@ from pydantic import BaseModel
 
 from runtime.errors import ClientError
 from runtime.training.hyperparameters import JSON, Hyperparameter, declared_in
-from runtime.training.job import pattern
 
 MOST_RANGES, MOST_VALUES, MOST_METRICS = 30, 30, 40  # of SageMaker (T-52, T-53)
 LONGEST_TEXT, LONGEST_REGEX = 256, 500
+LONGEST_METRIC = 255  # characters of a name (T-52)
 _KINDS = {"integer": "IntegerParameterRanges", "number": "ContinuousParameterRanges"}
 _CHOICES = "CategoricalParameterRanges"
 _FIXED = 'leave out what is fixed, with json_schema_extra={"tunable": False}'
@@ -70,6 +70,21 @@ def describe(declared: type[BaseModel], metrics: Sequence[str]) -> JSON:
         _check(len(regex), LONGEST_REGEX, f"characters in the regex of {name!r:.50}")
     definitions = [{"Name": n, "Regex": regex} for n, regex in regexes.items()]
     return {"ParameterRanges": ranges, "MetricDefinitions": definitions}
+
+
+def pattern(name: str) -> str:
+    """Give the regex for what `Job.metric` prints, and for no other metric (T-52).
+
+    The name stands at the start of a line, or behind a prefix of the log or the quote
+    of a JSON log. Raises: ClientError, where that could not tell two names apart.
+    """
+    if not re.fullmatch(r'[^\s"=;]+', name) or len(name) > LONGEST_METRIC:
+        message = (
+            f'metric {name!r:.50}: a name is one word without ", = and ;, of at most '
+            f"{LONGEST_METRIC} characters"
+        )
+        raise ClientError(message)
+    return rf'(?:^|[\s"]){re.escape(name)}=([0-9.eE+-]+);'
 
 
 def table(declared: type[BaseModel]) -> str:

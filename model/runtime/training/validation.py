@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SECONDS = 120  # that a conversion to ONNX may take
-SINGLE_ROWS = 20  # that are predicted one by one too
 _ALONE = {"LOKY_MAX_CPU_COUNT": "1"}  # one row needs no pool
 
 
@@ -41,7 +40,7 @@ class FreshProcess:
         # A file takes all that it says, where a pipe would have to be emptied.
         self._answer = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- it keeps it
         self._child = subprocess.Popen(  # ourselves
-            [sys.executable, "-m", "runtime.models.validate"],
+            [sys.executable, "-m", "runtime.models.validation"],
             cwd=runtime.PROGRAM,
             env=os.environ | _ALONE,
             stdin=subprocess.PIPE,
@@ -140,20 +139,16 @@ def _write_rows(
     folder: Path, rows: "pd.DataFrame | None", answers: Sequence[Any] | None
 ) -> None:
     """Write rows as a client would send them, and what is expected of them."""
-    (folder / "rows.csv").touch()
+    file = folder / "rows.csv"
+    file.touch()
     if rows is None:
         return
-    _to_csv(rows.head(SINGLE_ROWS), folder / "rows.csv")
+    # Without quotes a lone carriage return in a text would end its row.
+    rows.to_csv(file, header=False, index=False, quoting=csv.QUOTE_NONNUMERIC)
     if answers is not None:
-        _to_csv(rows, folder / "all.csv")
         expected = {"rows": rows.index.tolist(), "answers": answers}
         text = json.dumps(expected, default=str)
         (folder / "expected.json").write_text(text)
-
-
-def _to_csv(rows: "pd.DataFrame", file: Path) -> None:
-    # Without quotes a lone carriage return in a text would end its row.
-    rows.to_csv(file, header=False, index=False, quoting=csv.QUOTE_NONNUMERIC)
 
 
 def _why(status: int, seconds: float) -> str:

@@ -1,9 +1,10 @@
 """An estimator as ONNX, which answers a row in a fraction of the time.
 
-For the process at the end of a job. Read `onnx_export` first: it refuses what cannot be
-exact, converts the rest, and lets `equivalence` compare both on many rows. The other
-modules say what skl2onnx 1.20 converts otherwise than scikit-learn computes, or not at
-all; `registry` lists them and puts them in the place of skl2onnx's own.
+For the process at the end of a job. Read `onnx_export` first: it lets `inexact` refuse
+what cannot be exact, converts the rest, and lets `equivalence` compare both on many
+rows, most of which are `made_rows`. `converters` says what skl2onnx 1.20 converts
+otherwise than scikit-learn computes, or not at all; `graph` repairs a whole graph.
+`parts` and `fitted_trees` walk through a model; what goes wrong is a `refusal`.
 
 Everything in the graph is float64, as in scikit-learn: what is near a border of a tree,
 of a bin or of a class is then on the same side of it. Trees become the one operator

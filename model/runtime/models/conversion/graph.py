@@ -5,8 +5,8 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
-from runtime.models.conversion.equivalence import Different
-from runtime.models.conversion.nodes import ML, OWN, SINGLE, TREES, WORDS
+from runtime.models.conversion.converters.nodes import ML, OWN, SINGLE, TREES, WORDS
+from runtime.models.conversion.refusal import refuse
 from runtime.models.onnx_session import COUNTS
 
 _IN_FLOAT64 = {"TreeEnsemble", "LabelEncoder", "ArrayFeatureExtractor"}
@@ -22,12 +22,10 @@ def finish(model: Any) -> None:
             node.op_type, node.domain = "Concat", ""
             del node.attribute[:]
             node.attribute.append(helper.make_attribute("axis", 1))
-        elif node.domain == ML and node.op_type not in _IN_FLOAT64:
-            message = f"{node.op_type} of ONNX computes in float32"
-            raise Different(message)
-        elif _is_float32(node):
-            message = "skl2onnx would compute a part of it in float32"
-            raise Different(message)
+            continue
+        is_single = node.domain == ML and node.op_type not in _IN_FLOAT64
+        refuse(is_single, f"{node.op_type} of ONNX computes in float32")
+        refuse(_is_float32(node), "skl2onnx would compute a part of it in float32")
     for opset in model.opset_import:
         if opset.domain == ML:
             opset.version = TREES

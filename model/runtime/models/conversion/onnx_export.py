@@ -15,35 +15,24 @@ import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
-from sklearn.preprocessing import FunctionTransformer
 
 from runtime.models import artifact, onnx_session
-from runtime.models.conversion import boosters, graph, nodes, registry
-from runtime.models.conversion.equivalence import TOLERANCE, Comparison, Different
-from runtime.models.conversion.nodes import SELECTING, given, parts
+from runtime.models.conversion import graph
+from runtime.models.conversion.converters import registry
+from runtime.models.conversion.converters.nodes import OPSET
+from runtime.models.conversion.equivalence import Comparison
+from runtime.models.conversion.fitted_trees import n_nodes, thresholds_of
+from runtime.models.conversion.inexact import refuse_inexact
+from runtime.models.conversion.parts import parts, parts_with_rows, steps_of
+from runtime.models.conversion.refusal import TOLERANCE, Different
 from runtime.models.engine import framed, takes_documents
 from runtime.models.forests import without_joblib
 from runtime.tabular.columns import Column
 from runtime.tabular.schema import Schema
 
-MOST_NODES = 500_000  # of all trees: about ten seconds and a gigabyte
 _TIMES = 5  # that the answer to a row is measured
-LARGEST = 2**53  # larger integers are rounded in float64
-# What jumps where a number is rounded: no check finds all rows that are near.
-_JUMPING = ("sklearn.cluster", "sklearn.naive_bayes")
-# What gives the numbers that it was given itself, or those of a category.
-_PASSING = {
-    *("Pipeline", "ColumnTransformer", "FeatureUnion", "SimpleImputer"),
-    *("OneHotEncoder", "OrdinalEncoder", "LabelEncoder", "LabelBinarizer"),
-    *("Binarizer", "MissingIndicator", "CountVectorizer"),
-}
-# What computes with the same operations in the same order.
-_EXACT = {
-    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"),
-    *("PolynomialFeatures", "KBinsDiscretizer", "TargetEncoder"),
-}
 
 
 def export(
@@ -89,129 +78,23 @@ def proved(
     Also gives the columns that must have a value. Raises: Different.
     """
     columns = Schema.from_json(description["columns"]).columns
-    refuse_columns(columns)
     model = getattr(model, "best_estimator_", model)  # a search answers by it
-    refuse_parts(model, columns)
-    refuse_integers(rows)
+    refuse_inexact(model, columns, rows)
     try:
         content = converted(model, columns, rows[:1])
         fast = onnx_session.load(content, description)
     except (Different, MemoryError):
         raise
     except Exception as exc:  # skl2onnx's and ONNX Runtime's, of many kinds
-        names = " or ".join(map(_name, nodes.steps_of(model)))
+        names = " or ".join(type(step).__name__ for step in steps_of(model))
         message = f"skl2onnx cannot convert {names} with these parameters and columns"
         raise Different(message) from exc
-    has_steps = any(map(boosters.n_nodes, parts(model)))
-    known = boosters.thresholds_of(parts(model), rows)
+    has_trees = any(map(n_nodes, parts(model)))
+    known = thresholds_of(parts(model), rows)
     comparison = Comparison(
-        model, fast, rows, columns, has_steps=has_steps, thresholds=known
+        model, fast, rows, columns, has_trees=has_trees, thresholds=known
     )
     return content, comparison.run()
-
-
-def refuse_parts(model: Any, columns: tuple[Column, ...]) -> None:
-    """Refuse what takes too long, and what rounding changes now and then.
-
-    In float64 the last bit alone may differ, which only a border can show. Raises:
-    Different.
-    """
-    found = list(parts(model))
-    n_nodes = sum(boosters.n_nodes(part) for part in found)
-    if n_nodes > MOST_NODES:
-        message = f"its trees have {n_nodes:,} nodes, over {MOST_NODES:,}"
-        raise Different(message)
-    names = [column.name for column in columns if column.is_single]
-    for part in found:
-        module = type(part).__module__
-        if module.startswith("sklearn.neighbors"):
-            message = f"{_name(part)} lets rounding choose between equal distances"
-            raise Different(message)
-        if names and module.startswith(_JUMPING):
-            message = f"{_name(part)} is not the same in float32: {_advice(names)}"
-            raise Different(message)
-        if not registry.is_tried(part):
-            is_known = module.startswith(("sklearn.", "xgboost.", "lightgbm."))
-            own = "" if is_known else ", a class of your own,"
-            message = f"{_name(part)}{own} has no proven conversion to ONNX"
-            raise Different(message)
-    for part in found:
-        for before, after in _orders(part):
-            refuse_order(before, after, names)
-
-
-def refuse_order(before: Any, after: Any, single: list[Any]) -> None:
-    """Refuse what is not exactly what comes to a border that it may fall on.
-
-    `single` are the columns of float32. Raises: Different.
-    """
-    computing = [_name(part) for part in parts(before) if not _passes(part)]
-    rounded = [name for name in computing if name not in registry.IN_FLOAT32]
-    has_trees = any(map(boosters.n_nodes, parts(after)))
-    if single and rounded and has_trees:
-        message = f"{rounded[0]} before trees rounds to float32: {_advice(single)}"
-        raise Different(message)
-    inexact = [name for name in computing if name not in _EXACT]
-    strict = [_name(part) for part in parts(after) if _is_strict(part)]
-    if inexact and strict:
-        message = (
-            f"{strict[0]} sees the last bit of {inexact[0]}: leave one of them out"
-        )
-        raise Different(message)
-
-
-def _is_strict(part: BaseEstimator) -> bool:
-    """Say whether an estimator compares with borders that numbers may fall on."""
-    return bool(boosters.n_nodes(part)) or _name(part) == "KBinsDiscretizer"
-
-
-def _passes(part: BaseEstimator) -> bool:
-    """Say whether an estimator gives the numbers that it is given."""
-    if isinstance(part, FunctionTransformer):
-        return part.func is None
-    is_choice = type(part).__module__.startswith(SELECTING)
-    return is_choice or _name(part) in _PASSING
-
-
-def _name(part: BaseEstimator) -> str:
-    return type(part).__name__
-
-
-def _advice(names: list[Any]) -> str:
-    return f"let column {names[0]!r} be float64 in training, as pandas reads it"
-
-
-def _orders(part: BaseEstimator) -> Iterator[tuple[Any, Any]]:
-    """Give what comes before what in a model."""
-    steps = [step for _, step in getattr(part, "steps", [])]
-    yield from ((steps[:place], step) for place, step in enumerate(steps) if place)
-    if hasattr(part, "final_estimator_"):
-        yield part.estimators_, part.final_estimator_
-
-
-def refuse_columns(columns: tuple[Column, ...]) -> None:
-    """Refuse what skl2onnx knows no input for. Raises: Different."""
-    for column in columns:
-        if column.dtype == "object[bool]":
-            message = (
-                f"column {column.name!r} has gaps among true and false; read as text, "
-                f"dtype={{{column.name!r}: 'str'}}, it has none"
-            )
-            raise Different(message)
-        if column.dtype.startswith(("category[", "datetime", "timestamp")):
-            message = f"column {column.name!r} is a {column.dtype}, no number or text"
-            raise Different(message)
-        if column.dtype.startswith(("float16", "halffloat")):
-            message = f"column {column.name!r} is of float16: let it be float32"
-            raise Different(message)
-
-
-def refuse_integers(rows: pd.DataFrame) -> None:
-    """Refuse integers that float64 would round. Raises: Different."""
-    for name in rows.select_dtypes("integer"):
-        if rows[name].dropna().abs().max() > LARGEST:
-            message = f"column {name!r} has integers beyond {LARGEST:,}"
-            raise Different(message)
 
 
 def converted(model: Any, columns: tuple[Column, ...], rows: pd.DataFrame) -> bytes:
@@ -229,13 +112,12 @@ def converted(model: Any, columns: tuple[Column, ...], rows: pd.DataFrame) -> by
         inputs = [(onnx_session.MATRIX, DoubleTensorType([None, len(columns)]))]
     options = {id(model): {"zipmap": False}} if is_classifier(model) else {}
     documents = rows.iloc[:, 0] if takes_documents(model) else rows
-    for part, x in given(model, documents):
+    for part, x in parts_with_rows(model, documents):
         if known := registry.options_of(part, x):
             options[id(part)] = known
-    opset = nodes.OPSET
     with columns_by_number(model):
         found = to_onnx(
-            model, initial_types=inputs, options=options, target_opset=opset
+            model, initial_types=inputs, options=options, target_opset=OPSET
         )
     graph.finish(found)
     has_shares = hasattr(model, "predict_proba")

@@ -1,18 +1,23 @@
-"""Text columns that look like numbers or dates: said, with the cure, and not changed.
+"""What the log advises on columns, with the cure; nothing is changed.
 
-One "?" among a thousand numbers makes text of them, and a model that learns from each
-number as if it was a word. Only the owner knows what the odd cell means.
+Text may look like numbers or dates, numbers may have lost their leading zeros, and a
+column may count the rows. One "?" among a thousand numbers makes text of them, and a
+model that learns from each number as if it was a word. Only the owner knows what the
+odd cell means.
 """
 
 import json
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from runtime.data.csv_files import leading_zeros
+from runtime.data.options import ColumnOption, ColumnOptions
 from runtime.tabular.cells import is_number
 
 _FEW = 5  # texts that stand for a missing value
@@ -33,7 +38,55 @@ _DATES = tuple(name for name in _SPELLINGS if name.startswith("%"))
 Counts = dict[str, int]  # of cells, by their text
 
 
-def advice(text: "pd.Series[Any]", dates: dict[str, Any] | None = None) -> str:
+def of_texts(
+    frame: pd.DataFrame, own: dict[str, ColumnOption], spelt: Collection[str]
+) -> Iterator[str]:
+    """Say which columns are text, and hold numbers or dates."""
+    for name in spelt:
+        is_text = own[name].dtype is None and frame[name].dtype == "str"
+        if is_text and (told := _of_text(frame[name], own[name].dates)):
+            yield told
+
+
+def of_files(
+    files: dict[str, Path], frames: dict[str, pd.DataFrame], declared: ColumnOptions
+) -> Iterator[str]:
+    """Say which columns count rows, or are numbers whose leading zeros are lost."""
+    yield from _row_numbers([*frames.values()], typed=declared.typed)
+    if not declared.typed:
+        yield from _lost_zeros(files, frames, declared)
+
+
+def _row_numbers(frames: list[pd.DataFrame], *, typed: bool) -> list[str]:
+    """Say which column without a name is the index that `to_csv` writes."""
+
+    def counts(values: "pd.Series[Any]") -> bool:
+        numbers = pd.to_numeric(values.dropna(), errors="coerce")
+        return numbers.is_unique and bool((numbers % 1 == 0).all())
+
+    return [
+        f"column {name!r} counts rows, as the index that to_csv() writes: leave it out "
+        f"{f'by drop(columns={name!r})' if typed else 'with index_col=0'}, or write "
+        "the file with to_csv(index=False)"
+        for name in frames[0].columns[:1]
+        if name.startswith("Unnamed: ") and all(counts(f[name]) for f in frames)
+    ]
+
+
+def _lost_zeros(
+    files: dict[str, Path], frames: dict[str, pd.DataFrame], declared: ColumnOptions
+) -> list[str]:
+    """Say which columns of the first file are numbers whose leading zeros are lost."""
+    name, file = next(iter(files.items()))
+    lost = leading_zeros(file, frames[name], declared)
+    return [
+        f"column {column!r} is a number, and {cell} is {float(cell):g} in it: if the "
+        f"zeros mean something, read it as text, dtype={{{column!r}: 'str'}}"
+        for column, cell in lost.items()
+    ]
+
+
+def _of_text(text: "pd.Series[Any]", dates: dict[str, Any] | None = None) -> str:
     """Say that nearly all cells of a column of text are numbers, or dates.
 
     `dates` is how they were to be read as such, where they were to be. Returns: a

@@ -15,15 +15,18 @@ from skl2onnx.common.data_types import (
 )
 from sklearn.base import ClassifierMixin
 
-from runtime.models.conversion import boosters, classifiers, features, several, trees
-from runtime.models.conversion.equivalence import refuse
-from runtime.models.conversion.nodes import (
-    FLOAT32,
-    SPARSE,
-    Nodes,
-    label_type,
-    package_of,
+from runtime.models.conversion.converters import (
+    boosters,
+    classifiers,
+    encoders,
+    ensembles,
+    features,
+    several,
 )
+from runtime.models.conversion.converters.answers import label_type
+from runtime.models.conversion.converters.nodes import FLOAT32, SPARSE, Nodes
+from runtime.models.conversion.parts import package_of
+from runtime.models.conversion.refusal import refuse
 from runtime.models.engine import answers_several
 
 # What computes in float32 where it is given that.
@@ -95,15 +98,31 @@ _TRIED = {
 
 
 _CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[str]]] = [
-    (trees.forest, gives_classes, ["RandomForestClassifier", "ExtraTreesClassifier"]),
-    (trees.forest, gives_classes, ["DecisionTreeClassifier", "ExtraTreeClassifier"]),
-    (trees.forest, gives_numbers, ["RandomForestRegressor", "ExtraTreesRegressor"]),
-    (trees.forest, gives_numbers, ["DecisionTreeRegressor", "ExtraTreeRegressor"]),
-    (trees.gradient_boosting, gives_classes, ["GradientBoostingClassifier"]),
-    (trees.gradient_boosting, gives_numbers, ["GradientBoostingRegressor"]),
-    (trees.hist_gradient_boosting, gives_classes, ["HistGradientBoostingClassifier"]),
-    (trees.hist_gradient_boosting, gives_numbers, ["HistGradientBoostingRegressor"]),
-    (trees.isolation_forest, gives_outliers, ["IsolationForest"]),
+    (
+        ensembles.forest,
+        gives_classes,
+        ["RandomForestClassifier", "ExtraTreesClassifier"],
+    ),
+    (
+        ensembles.forest,
+        gives_classes,
+        ["DecisionTreeClassifier", "ExtraTreeClassifier"],
+    ),
+    (ensembles.forest, gives_numbers, ["RandomForestRegressor", "ExtraTreesRegressor"]),
+    (ensembles.forest, gives_numbers, ["DecisionTreeRegressor", "ExtraTreeRegressor"]),
+    (ensembles.gradient_boosting, gives_classes, ["GradientBoostingClassifier"]),
+    (ensembles.gradient_boosting, gives_numbers, ["GradientBoostingRegressor"]),
+    (
+        ensembles.hist_gradient_boosting,
+        gives_classes,
+        ["HistGradientBoostingClassifier"],
+    ),
+    (
+        ensembles.hist_gradient_boosting,
+        gives_numbers,
+        ["HistGradientBoostingRegressor"],
+    ),
+    (ensembles.isolation_forest, gives_outliers, ["IsolationForest"]),
     (boosters.booster, gives_classes, ["XGBClassifier", "XGBRFClassifier"]),
     (boosters.booster, gives_numbers, ["XGBRegressor", "XGBRFRegressor"]),
     (boosters.booster, gives_classes, ["LGBMClassifier"]),
@@ -128,13 +147,13 @@ _CONVERTERS: list[tuple[Callable[[Nodes], None], Callable[[Any], None], list[str
     (features.imputer, gives_the_same, ["SimpleImputer"]),
     (features.scaler, gives_numbers, ["StandardScaler", "MinMaxScaler"]),
     (features.scaler, gives_numbers, ["MaxAbsScaler", "RobustScaler"]),
-    (features.one_hot, gives_numbers, ["OneHotEncoder"]),
-    (features.number_encoder, gives_numbers, ["OrdinalEncoder", "TargetEncoder"]),
-    (features.k_bins, gives_numbers, ["KBinsDiscretizer"]),
+    (encoders.one_hot, gives_numbers, ["OneHotEncoder"]),
+    (encoders.number_encoder, gives_numbers, ["OrdinalEncoder", "TargetEncoder"]),
+    (encoders.k_bins, gives_numbers, ["KBinsDiscretizer"]),
     (features.polynomial, gives_numbers, ["PolynomialFeatures"]),
     (features.power, gives_numbers, ["PowerTransformer"]),
-    (features.words, gives_numbers, ["CountVectorizer", "TfidfVectorizer"]),
-    (features.tfidf, gives_numbers, ["TfidfTransformer"]),
+    (encoders.words, gives_numbers, ["CountVectorizer", "TfidfVectorizer"]),
+    (encoders.tfidf, gives_numbers, ["TfidfTransformer"]),
     (features.binarizer, gives_numbers, ["Binarizer"]),
     (features.function, gives_numbers, ["FunctionTransformer"]),
 ]

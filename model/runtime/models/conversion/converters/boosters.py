@@ -6,24 +6,18 @@ what the packages write to a file, and become the operator that scikit-learn's b
 """
 
 import json
-from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import TensorProto
 
-from runtime.models.conversion.equivalence import refuse
-from runtime.models.conversion.nodes import BINARY, SINGLE, SPARSE, Nodes, package_of
-from runtime.models.conversion.trees import (
-    UNDER,
-    Tree,
-    ensemble,
-    leaf_of,
-    linked,
-    predictor_of,
-    tree_of,
-)
+from runtime.models.conversion.converters.answers import BINARY
+from runtime.models.conversion.converters.ensembles import linked
+from runtime.models.conversion.converters.nodes import SINGLE, SPARSE, Nodes, Value
+from runtime.models.conversion.converters.trees import UNDER, Tree, ensemble, leaf_of
+from runtime.models.conversion.parts import package_of
+from runtime.models.conversion.refusal import refuse
 
 _ZERO = float(np.float32(1e-35))  # LightGBM's own, which is of float32
 _LINKS = {
@@ -40,9 +34,9 @@ _LINKS = {
 
 
 class Booster(NamedTuple):
-    """Trees with the values of their leaves, and the place of the sum of each."""
+    """Trees, and the place of the sum of each."""
 
-    trees: list[tuple[Tree, Any]]
+    trees: list[Tree]
     targets: list[int]
     objective: str
     first: Any = ()  # what the sums begin with
@@ -75,17 +69,18 @@ def _xgboost(booster: Any, n_rounds: int | None) -> Booster:
     return Booster(trees, kept["tree_info"], objective, _first(booster))
 
 
-def _tree_of_xgboost(tree: dict[str, Any]) -> tuple[Tree, Any]:
+def _tree_of_xgboost(tree: dict[str, Any]) -> Tree:
     has_categories = any(tree["split_type"])
     has_lists = int(tree["tree_param"]["size_leaf_vector"]) > 1
     refuse(has_categories, "XGBoost's trees have categories: encode them before it")
     refuse(has_lists, "XGBoost's leaves have several numbers: use one_output_per_tree")
     left, right = np.array([tree["left_children"], tree["right_children"]])
     threshold = np.array(tree["split_conditions"], "float32")
+    is_leaf = left < 0
     missing_left = np.array(tree["default_left"])
     feature = np.array(tree["split_indices"])
-    read = Tree(left, right, feature, threshold, missing_left, left < 0)
-    return read, threshold[left < 0]
+    leaves = threshold[is_leaf]
+    return Tree(is_leaf, left, right, feature, threshold, missing_left, leaves)
 
 
 def _first(booster: Any) -> Any:
@@ -119,7 +114,7 @@ def _lightgbm(booster: Any) -> Booster:
     )
 
 
-def _tree_of_lightgbm(block: dict[str, str]) -> tuple[Tree, Any]:
+def _tree_of_lightgbm(block: dict[str, str]) -> Tree:
     def array(name: str, kind: Any = int) -> Any:
         return np.array(block[name].split()).astype(kind)
 
@@ -139,7 +134,7 @@ def _tree_of_lightgbm(block: dict[str, str]) -> tuple[Tree, Any]:
     is_leaf = np.repeat([False, True], [n_inner, len(values)])
     inner = [left, right, array("split_feature"), threshold, missing_left]
     whole = [np.append(part, np.zeros(len(values), int)) for part in inner]
-    return Tree._make([*whole, is_leaf]), values
+    return Tree._make([is_leaf, *whole, values])
 
 
 def booster(nodes: Nodes) -> None:
@@ -148,7 +143,7 @@ def booster(nodes: Nodes) -> None:
     XGBoost compares and adds in float32, from its first value on; LightGBM in float64,
     where numbers next to zero are zero.
     """
-    model = nodes.operator.raw_operator
+    model = nodes.model
     read = booster_of(model)
     assert read is not None  # noqa: S101 -- as it is registered for no other
     name, is_own = type(model).__name__, read.objective not in _LINKS
@@ -159,59 +154,22 @@ def booster(nodes: Nodes) -> None:
     targets = [*range(len(read.first)), *read.targets]
     if package_of(model) == "xgboost":
         x = _without_missing(nodes)
-        scores = ensemble(nodes, x, trees, targets, mode=UNDER, dtype="float32")
-        scores = nodes.add("Cast", scores, to=TensorProto.DOUBLE)
+        scores = ensemble(x, trees, targets, mode=UNDER, dtype="float32").double()
     else:
         x = nodes.x()
-        is_zero = nodes.add("LessOrEqual", nodes.add("Abs", x), np.array(_ZERO))
-        x = nodes.add("Where", is_zero, np.array(0.0), x)
-        scores = ensemble(nodes, x, trees, targets)
-        scores = nodes.add("Div", scores, np.array(float(read.n_rounds)))
+        x = (x.apply("Abs") <= _ZERO).where(0.0, x)
+        scores = ensemble(x, trees, targets) / float(read.n_rounds)
     # The least score of which the share is not rounded to a half.
     least = 0.75 * float(np.finfo("float32" if len(read.first) else "float64").eps)
     linked(nodes, scores, _LINKS[read.objective], read.steepness, limit=least)
 
 
-def _without_missing(nodes: Nodes) -> str:
+def _without_missing(nodes: Nodes) -> Value:
     """Give X in float32, with NaN for what XGBoost takes as missing."""
-    model, x = nodes.operator.raw_operator, nodes.x()
+    missing, x = np.array(nodes.model.missing, "float32"), nodes.x()
     if nodes.option(SPARSE):  # what is not stored is missing to XGBoost
-        is_none = nodes.add("Equal", x, np.array(0.0))
-        x = nodes.add("Where", is_none, np.array(np.nan), x)
-    x = nodes.add("Cast", x, to=TensorProto.FLOAT, name=SINGLE)
-    if np.isnan(model.missing):
+        x = x.equals(0.0).where(np.nan, x)
+    x = x.apply("Cast", to=TensorProto.FLOAT, name=SINGLE)
+    if np.isnan(missing):
         return x
-    is_missing = nodes.add("Equal", x, np.array(model.missing, "float32"))
-    return nodes.add("Where", is_missing, np.array(np.nan, "float32"), x)
-
-
-def trees_in(part: Any) -> list[Tree]:
-    """Give the trees that a fitted estimator itself is made of. Raises: Different."""
-    if read := booster_of(part):
-        return [tree for tree, _ in read.trees]
-    if hasattr(part, "tree_"):
-        return [tree_of(part)]
-    rounds = getattr(part, "_predictors", [])
-    return [predictor_of(each)[0] for some in rounds for each in some]
-
-
-def n_nodes(part: Any) -> int:
-    """Count the nodes of all trees of a fitted estimator. Raises: Different."""
-    return sum(len(tree.left) for tree in trees_in(part))
-
-
-def thresholds_of(parts: Iterable[Any], rows: Any) -> dict[Any, Any]:
-    """Give the numbers that trees compare with each column, where they see all of X."""
-    found: dict[Any, list[Any]] = {name: [] for name in rows}
-    numbers = set(rows.select_dtypes("number"))
-    for part in parts:
-        if getattr(part, "n_features_in_", 0) != len(rows.columns):
-            continue
-        for tree in trees_in(part):
-            # Infinite ones part missing values from all others.
-            inner = ~np.asarray(tree.is_leaf, bool) & np.isfinite(tree.threshold)
-            for place in np.unique(tree.feature[inner]):
-                some = tree.threshold[inner & (tree.feature == place)]
-                found[rows.columns[int(place)]].append(some)
-    known = [name for name, some in found.items() if some and name in numbers]
-    return {name: np.concatenate(found[name]) for name in known}
+    return x.equals(missing).where(np.array(np.nan, "float32"), x)

@@ -12,7 +12,8 @@ import runtime
 from runtime.errors import Error, ModelError
 from runtime.models import artifact
 from runtime.models.served import ServedModel
-from runtime.models.validate import check, required
+from runtime.models.validation.folder import check
+from runtime.models.validation.required import required
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema
 
@@ -211,8 +212,8 @@ def test_an_invented_row_costs_no_model_that_real_rows_pass(
     """C11: the schema's example of many texts is "text", which is no date."""
     row, note = check(made(Calendar), DATED_ROWS)
     assert row == ["1", "2024-01-31"]
-    assert note.startswith("none: a made-up row with when='text' fails (")
-    assert "give real values in Predictor: example = {'when': ...}" in note
+    assert note.startswith("none: a made-up row with when='text', n=2 fails (")
+    assert "give real values in Predictor: example = {'when': ..., 'n': ...}" in note
     (record,) = caplog.records
     assert record.getMessage().startswith("the model is kept, and served without a ")
     assert "\n" not in record.getMessage()
@@ -367,7 +368,7 @@ def checked(model: Path) -> tuple[dict[str, Any], str]:
     scratch.mkdir()
     (scratch / "rows.csv").write_bytes(BODY)
     question = {"model_dir": str(folder), "folder": str(scratch), "seconds": 60}
-    command = ["-m", "runtime.models.validate"]
+    command = ["-m", "runtime.models.validation"]
     done = run(command, model, f"{json.dumps(question)}\n")
     assert done.returncode == 0
     return dict(json.loads(done.stdout)), done.stderr
@@ -437,6 +438,8 @@ def test_a_folder_without_a_warm_up_row_is_noted(saved: Path) -> None:
     described[1]["example"] = "text"
     artifact.save(folder, 2, {"columns": described})
     answer, log = checked(saved)
-    assert answer["warm_up"].startswith("none: a made-up row with s='text' fails (")
+    assert answer["warm_up"].startswith(
+        "none: a made-up row with s='text', n=2 fails ("
+    )
     assert [column["required"] for column in answer["columns"]] == [False, True]
     assert len(log.splitlines()) == 1

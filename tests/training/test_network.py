@@ -7,8 +7,8 @@ import pytest
 
 from harness import linux_only
 from runtime.errors import HostLost
-from runtime.training import cluster
 from runtime.training.environment import Environment
+from runtime.training.hosts import network
 
 OUTSIDE = "192.0.2.1"  # of no machine
 
@@ -35,13 +35,13 @@ def test_a_host_is_where_its_name_or_its_interface_is(
     base_dir: Path, name: str, interface: str, address: str
 ) -> None:
     """R-02, T-20, T-21."""
-    assert cluster._address(host(base_dir, name, interface)) == address
+    assert network.address(host(base_dir, name, interface)) == address
 
 
 def test_a_name_without_an_address_is_told(
     base_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T-22."""
-    monkeypatch.setattr(cluster, "PATIENCE", 0.1)
+    monkeypatch.setattr(network, "PATIENCE", 0.1)
     with pytest.raises(HostLost, match=r"the name no-such\.invalid of this host"):
-        cluster._address(host(base_dir, "no-such.invalid", "ethwe"))
+        network.address(host(base_dir, "no-such.invalid", "ethwe"))
