@@ -21,7 +21,7 @@ from runtime import formats
 from runtime.errors import BadInput, NotAcceptable
 from runtime.formats import NPY, PARQUET, Layout, Outputs, Table, joined
 from runtime.tabular import table
-from runtime.tabular.columns import listed
+from runtime.tabular.cells_at_once import listed
 from runtime.tabular.schema import Schema
 
 NAN = float("nan")

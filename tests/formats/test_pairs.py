@@ -31,7 +31,7 @@ from runtime.formats import (
     joined,
 )
 from runtime.tabular import cells, table
-from runtime.tabular.columns import listed
+from runtime.tabular.cells_at_once import listed
 
 TYPES = [JSON, CSV, JSONLINES, NPY, PARQUET]
 READERS: dict[str, Callable[[Any], Any]] = {

@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import BadInput, Problem
-from runtime.tabular import cells, columns
-from runtime.tabular.columns import Column, listed
+from runtime.tabular import cells, cells_at_once, columns
+from runtime.tabular.cells_at_once import MANY, listed
+from runtime.tabular.columns import Column
 
 DTYPES = ["int64", "uint8", "float64", "float32", "str", "object", "category", "bool"]
 NUMBERS = [
@@ -71,7 +72,7 @@ def spelt(dtype: str, values: Any) -> list[str]:
     return [repr(float(v) + 0.0 if numbers else v) for v in listed(values)]
 
 
-@pytest.mark.parametrize("many", [1, columns.MANY], ids=["many", "few"])
+@pytest.mark.parametrize("many", [1, MANY], ids=["many", "few"])
 @settings(max_examples=500)
 @given(dtype=st.sampled_from(DTYPES), raw=LISTS | ARRAYS, na_values=NA_VALUES)
 @example(dtype="float64", raw=pa.array([" NA ", "1"]), na_values=None)
@@ -88,7 +89,7 @@ def test_a_column_has_the_values_that_are_read_cell_by_cell(
     expected = one_by_one(column, raw)
     problems: list[Problem] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "MANY", many)
+        patch.setattr(cells_at_once, "MANY", many)
         found = column.read(raw, 1, problems, 10)
     if expected is not None and dtype == "category":
         # A missing value is none of them, and no problem.
@@ -101,7 +102,7 @@ def test_a_column_has_the_values_that_are_read_cell_by_cell(
         assert spelt(dtype, found) == spelt(dtype, expected)
 
 
-@pytest.mark.parametrize("many", [1, columns.MANY], ids=["many", "few"])
+@pytest.mark.parametrize("many", [1, MANY], ids=["many", "few"])
 @pytest.mark.parametrize(
     ("dtype", "raw"),
     [
@@ -125,7 +126,7 @@ def test_an_ordinary_column_is_read_at_once(
     many: int, dtype: str, raw: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No cell of it is looked at by Python code."""
-    monkeypatch.setattr(columns, "MANY", many)
+    monkeypatch.setattr(cells_at_once, "MANY", many)
     monkeypatch.setattr(Column, "_value", None)
     column = Column("a", dtype, categories=("cat", "dog"))
     assert len(column.read(raw, 1, [], 1)) == len(raw)

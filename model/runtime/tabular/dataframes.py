@@ -15,7 +15,8 @@ import pandas as pd
 
 from runtime.errors import ClientError
 from runtime.tabular import cells
-from runtime.tabular.columns import Column, listed, spelling_of_numbers
+from runtime.tabular.cells_at_once import listed
+from runtime.tabular.columns import Column, spelling_of_numbers
 
 _dtype = cache(pd.api.types.pandas_dtype)
 _INTEGERS = [f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u")]

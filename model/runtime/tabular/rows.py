@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.tabular.columns import listed
+from runtime.tabular.cells_at_once import listed
 
 if TYPE_CHECKING:
     import pandas as pd
