@@ -76,6 +76,19 @@ def save(
     (model_dir / (ESTIMATOR if skops else SKOPS)).unlink(missing_ok=True)
 
 
+def keep_frames(model: Any) -> None:
+    """Let a model give frames between its steps where `sklearn.set_config` says so.
+
+    That holds for one thread of this process, and a server has others.
+    """
+    import sklearn  # noqa: PLC0415 -- `serve` may not need it
+
+    form = sklearn.get_config()["transform_output"]
+    pipeline = getattr(model, "best_estimator_", model)
+    if form != "default" and hasattr(pipeline, "set_output"):
+        pipeline.set_output(transform=form)
+
+
 def without_pickle(model: Any) -> tuple[bytes, list[str]]:
     """Give the content of model.skops, and the types in it that skops does not know.
 

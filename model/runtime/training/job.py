@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import pandas as pd
-import sklearn
 
 import runtime
 from runtime import data, evaluation
@@ -184,7 +183,7 @@ class Job(Environment, Generic[Declared]):
             if X is None:
                 message = "a checkpoint with a model needs the X that it was fitted on"
                 raise TypeError(message)
-            _keep_frames(model)
+            artifact.keep_frames(model)
             self._state.checkpointed = sampling.some(X)
             files = artifact.members(model, self._describe(model, X, partial=True))
         with self._state.step("checkpoint"), self._state.saving:
@@ -224,7 +223,7 @@ class Job(Environment, Generic[Declared]):
         given = state.held_out if held_out is None else held_out
         rows = sampling.some(sampling.rows_like(X, given))
         state.partial = state.stopping.is_set()
-        _keep_frames(model)
+        artifact.keep_frames(model)
         description = self._describe(model, X, partial=state.partial)
         if not onnx:
             description |= artifact.without_onnx("train says onnx=False")
@@ -277,17 +276,6 @@ def _arrive(base_dir: Path, hyperparameters: "BaseModel", name: str) -> Job[Any]
     if key not in _arrived:
         _arrived[key] = Job(place, hyperparameters, name)
     return _arrived[key]
-
-
-def _keep_frames(model: Any) -> None:
-    """Let a model give frames between its steps where `sklearn.set_config` says so.
-
-    That holds for one thread of this process, and a server has others.
-    """
-    form = sklearn.get_config()["transform_output"]
-    pipeline = getattr(model, "best_estimator_", model)
-    if form != "default" and hasattr(pipeline, "set_output"):
-        pipeline.set_output(transform=form)
 
 
 def _without_pickle(model: Any, description: dict[str, Any]) -> bytes:

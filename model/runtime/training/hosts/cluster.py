@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -66,17 +67,7 @@ def _lead(job: "Job[Any]", state: "JobState", lead: Callable[[], None]) -> None:
     scheduler: Any = cluster.scheduler
     scheduler.add_plugin(hosts)
     client = Client(cluster)
-
-    def tell() -> None:  # each other host ends its worker once it has heard
-        hosts.ending = True
-        reason = ""
-        with suppress(FileNotFoundError):
-            reason = job.failure_file.read_text(errors="replace")
-        with suppress(Exception):
-            Variable(_OUTCOME, client).set(reason, timeout=FAREWELL)
-            hosts.wait(lambda here: here <= {job.host}, FAREWELL)
-
-    state.tell_hosts = tell
+    state.tell_hosts = partial(_tell, job, client, hosts)
     with workers(job.host, own, own):
         _meet(job, hosts)
         job.client = client
@@ -84,6 +75,17 @@ def _lead(job: "Job[Any]", state: "JobState", lead: Callable[[], None]) -> None:
             lead()
         done = ", ".join(f"{host} {hosts.tasks[host]}" for host in job.hosts)
         print(f"tasks by host: {done}", flush=True)
+
+
+def _tell(job: "Job[Any]", client: Client, hosts: Attendance) -> None:
+    """Let the others hear how the leader has ended, and end their workers."""
+    hosts.ending = True
+    reason = ""
+    with suppress(FileNotFoundError):
+        reason = job.failure_file.read_text(errors="replace")
+    with suppress(Exception):
+        Variable(_OUTCOME, client).set(reason, timeout=FAREWELL)
+        hosts.wait(lambda here: here <= {job.host}, FAREWELL)
 
 
 def _meet(job: "Job[Any]", hosts: Attendance) -> None:
