@@ -40,19 +40,30 @@ def here(rows: str) -> Path:
 
 
 def has_header(file: Path) -> bool:
-    """Say whether the first line has names of columns in local-test, and nothing else.
+    """Say whether the first line names the columns of local-test, but for the target.
 
-    There it is a header if it has the target.
+    Names of some, or in another order, end the script: what is left of the file when
+    they are left out is known by its order alone.
     """
     files = [f for f in data.folders()["training"] if f.suffix == ".csv"]
-    names = cells(files[0]) if files else set()
-    return data.hyperparameters([]).get("target") in names >= cells(file)
+    names, found = cells(files[0]) if files else [], cells(file)
+    target = data.hyperparameters([]).get("target")
+    if target not in names or not set(found) <= set(names):
+        return False  # local-test has no header, or this line is none
+    columns = [name for name in names if name != target]
+    if found != columns:
+        sys.exit(
+            f"The first line of {file} names other columns than local-test, or in"
+            f" another order: write {','.join(columns)}. If the order of its cells is"
+            " the model's all the same, add --header, which leaves that line out."
+        )
+    return True
 
 
-def cells(file: Path) -> set[str]:
+def cells(file: Path) -> list[str]:
     """Give the cells of the first line."""
     with file.open(newline="", encoding="utf-8-sig") as text:
-        return set(next(csv.reader(text), [file.name]))
+        return next(csv.reader(text), [file.name])
 
 
 def folder_of(*content: Any) -> str:

@@ -9,6 +9,7 @@ from deployment.aws import Aws, Owner
 MINE = "s3://sagemaker-eu-west-1-123456789012/penguins/mine"
 JOB = "penguins-other"
 FAILED = {"TransformJobStatus": "Failed", "FailureReason": "AlgorithmError: see logs"}
+HEADER = b"island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
 NEVER = {"error": ["ValidationException", "Could not find it", 400]}
 UNTRAINED = {"shape": True, "TrainingJobStatus": "Failed"}
 
@@ -90,14 +91,30 @@ def test_a_header_is_left_out_and_rows_with_another_one_are_others(
 def test_a_header_that_the_training_data_have_is_not_sent(
     trained: Owner, aws: Aws
 ) -> None:
-    rows = trained.home / "mine.csv"
-    rows.write_bytes(b"island,year,sex\nDream,2007,male\n")
+    rows, row = trained.home / "mine.csv", b"Biscoe,40,18,180,3950,male,2007\n"
+    rows.write_bytes(HEADER + row)
     ran = trained.deploy("transform.py", str(rows))
     assert ran.status == 0, ran.log
-    assert "The header is left out: island,year,sex\n" in ran.log
+    assert f"The header is left out: {HEADER.decode()}" in ran.log
     (job,) = ran.parameters("CreateTransformJob")
     address = job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    assert aws.files(address) == {f"{address}mine.csv": b"Dream,2007,male\n"}
+    assert aws.files(address) == {f"{address}mine.csv": row}
+
+
+@pytest.mark.penguins
+@pytest.mark.parametrize(
+    "header",
+    [b"island,year,sex\n", b"species," + HEADER, HEADER.replace(b"island,", b"")],
+)
+def test_names_of_other_columns_or_in_another_order_are_not_left_out_unasked(
+    trained: Owner, header: bytes
+) -> None:
+    rows = trained.home / "mine.csv"
+    rows.write_bytes(header + b"any\n")
+    ran = trained.deploy("transform.py", str(rows))
+    assert ran.status == 1
+    assert f"another order: write {HEADER.decode().strip()}. " in ran.log
+    assert ran.parameters("CreateTransformJob") == []
 
 
 def test_a_row_like_the_first_one_of_data_without_a_header_is_sent(
