@@ -24,6 +24,8 @@ Error: its text is a sentence for people
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+MAX_PROBLEMS = 10  # reported in one answer
+
 
 class Error(Exception):
     """Any error whose text is a sentence for people."""
@@ -102,8 +104,11 @@ class BadInput(RequestError):
         return cls(first.message, first.row, first.column, tuple(more))
 
     def body(self) -> dict[str, object]:
-        """Add every problem with its row and column."""
-        return {**super().body(), "problems": [asdict(p) for p in self.problems]}
+        """Add the first problems with their rows and columns."""
+        return {
+            **super().body(),
+            "problems": [asdict(p) for p in self.problems[:MAX_PROBLEMS]],
+        }
 
     def moved(self, numbers: Sequence[int]) -> "BadInput":
         """Tell the same of other rows: problem n becomes one of row `numbers[n - 1]`.

@@ -35,12 +35,13 @@ from sklearn.preprocessing import (
 )
 
 from harness import answer_of
-from runtime.errors import BadInput, PredictionFailed
+from runtime.errors import MAX_PROBLEMS, BadInput, PredictionFailed
 from runtime.formats import CSV, JSON
 from runtime.models.engine import Framed
 from runtime.models.fitted_columns import fitted_columns
 from runtime.models.served import ServedModel
 from runtime.tabular.columns import Column
+from runtime.tabular.schema import Schema
 
 X = pd.DataFrame(
     {
@@ -367,3 +368,66 @@ def test_a_missing_value_that_scikit_learn_refuses_is_the_callers() -> None:
         answers(model, "40,1\n40,")
     (problem,) = refused.value.problems
     assert (problem.row, problem.column) == (2, "n")
+
+
+def strict(encoder: Any, X: pd.DataFrame) -> ServedModel:
+    """Serve a model with model.json, whose encoder refuses what `fit` has not seen."""
+    model = make_pipeline(
+        make_column_transformer((encoder, [*X]), remainder="passthrough"),
+        LinearRegression(),
+    ).fit(X, range(len(X)))
+    return ServedModel(WithModel(model), Schema.learn(X).to_json())
+
+
+class WithModel:
+    """A Predictor of one line."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def predict(self, rows: pd.DataFrame) -> Any:
+        """Give what the estimator gives."""
+        return self.model.predict(rows)
+
+
+PLANS = pd.DataFrame({"plan": ["free", "pro", "it's"], "n": [1, 2, 3]})
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()])
+@pytest.mark.parametrize(
+    ("rows", "problems"),
+    [
+        ([["free", 1], ["new", 2], ["pro", 3], ["x", 1]], [(2, "plan"), (4, "plan")]),
+        ([['say "it\'s"', 1]], [(1, "plan")]),
+        ([["free", 1], ["pro", 9], ["pro", 9.5]], [(2, "n"), (3, "n")]),
+    ],
+)
+def test_a_category_that_an_encoder_refuses_is_the_callers(
+    encoder: Any, rows: Any, problems: Any
+) -> None:
+    """H-25, H-73: text that `fit` has not seen is passed on to the model."""
+    served = strict(encoder, PLANS)
+    with pytest.raises(BadInput, match="a value that the model knows, got") as refused:
+        answer_of(served, json.dumps(rows).encode(), JSON)
+    assert [(p.row, p.column) for p in refused.value.problems] == problems
+
+
+def test_where_the_column_is_not_sure_no_row_is_blamed() -> None:
+    served = strict(OneHotEncoder(), pd.DataFrame({"a": [1, 2], "b": [1, 9]}))
+    with pytest.raises(BadInput, match=r"knows, got np.int64\(9\)$") as refused:
+        answer_of(served, b"[[9, 9]]", JSON)
+    assert refused.value.problems[0].row is None
+
+
+def test_a_refused_category_is_marked_among_the_others() -> None:
+    """H-55: one bad row costs no file."""
+    served = strict(OneHotEncoder(), PLANS)
+    body = b"free,1\n" + b"new,2\n" * 20 + b"pro,2\n"
+    found, _ = answer_of(served, body, accept=JSON, mark_bad_records=True)
+    answers = json.loads(found)["predictions"]
+    assert answers[1:-1] == ["ERROR"] * 20
+    assert [answers[0], answers[-1]] == pytest.approx([0, 1])
+    with pytest.raises(BadInput) as refused:
+        answer_of(served, body)
+    told: Any = refused.value.body()["problems"]
+    assert len(told) == MAX_PROBLEMS

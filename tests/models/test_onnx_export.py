@@ -720,3 +720,10 @@ def test_a_model_of_texts_without_a_table_is_kept(name: Any) -> None:
     content, _ = proved(model, described(model, rows), rows)
     fast: Any = onnx_session.load(content, described(model, rows))
     assert fast.predict(rows).tolist() == model.predict(texts).tolist()
+
+
+def test_a_table_of_true_and_false_alone_is_kept() -> None:
+    """As `pd.get_dummies` gives it: there are no odd values to try."""
+    rows = pd.get_dummies(pd.DataFrame({"a": [*"xyz"] * 40, "b": [*"uv"] * 60}))
+    model = RandomForestClassifier(5, random_state=0).fit(rows, rows["a_x"])
+    assert proved(model, described(model, rows), rows)

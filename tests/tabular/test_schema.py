@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from harness import table_of
-from runtime.errors import BadInput, ClientError
+from runtime.errors import MAX_PROBLEMS, BadInput, ClientError
 from runtime.formats import CSV, JSON, Layout, decode, joined
 from runtime.tabular import cells
 from runtime.tabular.dataframes import MAX_CATEGORIES
-from runtime.tabular.schema import MAX_PROBLEMS, Schema, found_in
+from runtime.tabular.schema import Schema, found_in
 
 # pandas writes a lone \r without quotes, and a byte order mark is no part of a body.
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\r\ufeff")

@@ -1,11 +1,14 @@
-"""Cells that are to blame where a model without types has failed."""
+"""Cells that are to blame where a model has failed."""
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from runtime.errors import BadInput
+from runtime.errors import BadInput, Problem
 from runtime.tabular.rows import Rows
+
+_NUMBERS = re.compile(r"np\.\w+\((-?[\d.e+-]+)\)")  # in what scikit-learn says
 
 
 def refuse_cells(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> None:
@@ -41,6 +44,47 @@ def refuse_cells(rows: Rows, predict: Callable[[Rows], Any], exc: Exception) -> 
     column = f"column{'s' * (len(names) > 1)} {', '.join(names)}"
     message = f"{what} in {column}: expected numbers"
     raise BadInput(message) from exc
+
+
+def refuse_unseen(rows: Rows, exc: Exception) -> None:
+    """Raise BadInput for categories that an encoder refuses, as it does by default.
+
+    scikit-learn says which they are, but counts columns as the encoder sees them. So
+    rows are named where it is sure which column is meant.
+    """
+    _, found, told = str(exc).partition("Found unknown categories [")
+    if not found or not isinstance(exc, ValueError):
+        return
+    numbers = {float(number) for number in _NUMBERS.findall(told)}
+    meant = [*_unseen_texts(rows, told), *_unseen_numbers(rows, numbers)]
+    what = "expected a value that the model knows, got"
+    problems = [Problem(f"{what} {v!r}", row, name) for name, row, v in meant]
+    values = told.partition("] in column")[0]
+    raise BadInput.of(problems or [Problem(f"{what} {values}")]) from exc
+
+
+def _unseen_texts(rows: Rows, told: str) -> Iterator[tuple[str | int, int, str]]:
+    for column in rows.schema.columns:
+        if column.is_text or column.is_unknown:
+            for row, value in enumerate(rows[column.name], 1):
+                is_text = isinstance(value, str) and value not in column.categories
+                if is_text and repr(value) in told:
+                    yield column.name, row, value
+
+
+def _unseen_numbers(
+    rows: Rows, unseen: set[float]
+) -> Iterator[tuple[str | int, int, float]]:
+    """Find numbers, if they stand in one column alone."""
+    columns = [c.name for c in rows.schema.columns if not c.is_text]
+    found = [
+        (name, row, value)
+        for name in columns
+        for row, value in enumerate(rows[name].tolist(), 1)
+        if isinstance(value, int | float) and value in unseen
+    ]
+    if len({name for name, _, _ in found}) == 1:
+        yield from found
 
 
 def _refuse_missing(rows: Rows, exc: Exception) -> None:

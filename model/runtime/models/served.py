@@ -20,7 +20,7 @@ from runtime.models.prediction import (
     owners_code,
     plain,
 )
-from runtime.models.refused_cells import refuse_cells
+from runtime.models.refused_cells import refuse_cells, refuse_unseen
 from runtime.tabular.rows import Rows
 from runtime.tabular.schema import Schema, found_in
 from runtime.tabular.table import Table
@@ -154,17 +154,18 @@ class ServedModel:
     def ask_owner(self, rows: Any) -> Any:
         """Give what the owner's `predict` gives to `Rows`, or to what `decode` gave.
 
-        Raises: BadInput for text that it refuses where no type is known, and what it
-        raises itself.
+        Raises: BadInput for categories that it does not know, for text that it refuses
+        where no type is known, and what it raises itself.
         """
-        if self._typed or not isinstance(rows, Rows):
-            return self._ask(rows)
         try:
             return self._ask(rows)
         except RequestError:
             raise
         except Exception as exc:
-            refuse_cells(rows, self._ask, exc)
+            if isinstance(rows, Rows):
+                refuse_unseen(rows, exc)
+                if not self._typed:
+                    refuse_cells(rows, self._ask, exc)
             raise
 
     def _ask(self, rows: Any) -> Any:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import IO, Any, NamedTuple, TypeVar
 
 from runtime import formats
-from runtime.errors import BadInput, CallerLeft, UnsupportedType
+from runtime.errors import MAX_PROBLEMS, BadInput, CallerLeft, UnsupportedType
 from runtime.formats.media_types import choose, choose_any, media_type, outputs
 from runtime.models.prediction import count, owners_code
 from runtime.models.served import ServedModel
@@ -21,7 +21,7 @@ from runtime.observability.logs import RequestRecord
 from runtime.serving import bad_records
 from runtime.serving.batcher import Batcher, PendingRequest
 from runtime.serving.executor import Executor
-from runtime.tabular.schema import MAX_PROBLEMS, Schema, found_in
+from runtime.tabular.schema import Schema, found_in
 from runtime.tabular.table import Layout, Outputs, Table, joined
 
 T = TypeVar("T")

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
-from runtime.errors import BadInput
+from runtime.errors import MAX_PROBLEMS, BadInput
 from runtime.tabular import cells, columns
 from runtime.tabular.columns import Column
 from runtime.tabular.rows import Rows
 from runtime.tabular.table import Table, header_names
 
-MAX_PROBLEMS = 10  # reported in one answer
 _LIKE_A_HEADER = 3  # columns; 0,1 is the row of many a table
 
 
