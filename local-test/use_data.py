@@ -9,6 +9,7 @@ is checked before anything is written, and cells are written as they were read.
 import csv
 import difflib
 import json
+import re
 import sys
 from itertools import islice
 from pathlib import Path
@@ -29,9 +30,11 @@ HELD_OUT = 12  # rows of the payload, or a tenth of a short file
 LOOKED_AT = range(100, 10_000)  # rows that show whether a column names each of them
 READERS = {  # how files begin that are no CSV in UTF-8, and what reads them
     b"PAR1": 'read_parquet("{}")',
-    b"PK": 'read_excel("{}")',
+    b"PK\x03\x04": 'read_excel("{}")',
+    b"\xd0\xcf\x11\xe0": 'read_excel("{}")',
     b"\x1f\x8b": 'read_csv("{}", compression="gzip")',
     b"\xff\xfe": 'read_csv("{}", encoding="utf-16")',
+    b"\x28\xb5\x2f\xfd": 'read_csv("{}", compression="zstd")',
 }
 
 
@@ -44,8 +47,10 @@ def main(file: Path, target: str) -> None:
         with file.open("rb") as content:
             start = content.read(4)
         found = (READERS[magic] for magic in READERS if start.startswith(magic))
-        reader = next(found, "") or csv_reader(file, "latin-1")
-        refuse(f"{file.name} is no CSV in UTF-8: {rewrite(reader, file)}")
+        reader = next(found, "")
+        letters = "; for Turkish letters write cp1254 in the place of latin-1"
+        made = rewrite(reader or csv_reader(file, "latin-1"), file)
+        refuse(f"{file.name} is no CSV in UTF-8: {made}{'' if reader else letters}")
     check_columns(file, header, target)
     check_channels(file)
     given = hyperparameters()
@@ -77,10 +82,13 @@ def rewrite(reader: str, file: Path) -> str:
 def csv_reader(file: Path, encoding: str) -> str:
     """Give the call that reads a CSV file, by the looks of its first line."""
     with file.open(encoding=encoding) as text:
-        first = text.readline()
+        first, second = text.readline(), text.readline()
     separator = max(",;\t|", key=first.count)
+    numbers = second.replace('"', "").strip().split(separator)
+    has_comma = any(re.fullmatch(r"-?\d+,\d+", cell) for cell in numbers)
     options = {
         "sep": separator if separator != "," else None,
+        "decimal": "," if has_comma else None,
         "encoding": encoding if encoding != "utf-8-sig" else None,
         "index_col": 0 if first.startswith((separator, f'""{separator}')) else None,
     }
@@ -93,19 +101,35 @@ def measured(file: Path) -> tuple[list[str], int]:
     with file.open(newline="", encoding="utf-8-sig") as text:
         rows = csv.reader(text)
         header, n_rows = next(rows, []), 0
-        check_separator(file, header)
+        check_first_line(file, header)
         for row in filter(None, rows):
             n_rows += 1
             if len(row) != len(header):
-                refuse(
-                    f"{file.name}, line {rows.line_num}: {len(row)} cells, where the "
-                    f"header has {len(header)}: repair that line"
-                )
+                refuse_line(file, rows.line_num, row, header)
     return header, n_rows
 
 
-def check_separator(file: Path, header: list[str]) -> None:
-    """Refuse a file whose cells are not separated by commas."""
+def refuse_line(file: Path, line: int, row: list[str], header: list[str]) -> NoReturn:
+    """Refuse a line of another length, or the separator or the header for it."""
+    reader = csv_reader(file, "utf-8-sig")
+    if "sep=" in reader:
+        refuse(f"{file.name} has no commas: {rewrite(reader, file)}")
+    cells, first = f"{len(row)} cells", ",".join(header)[:60]
+    refuse(
+        f"{file.name}, line {line}: {cells}, where the header, {first!r}, has "
+        f"{len(header)}: repair that line, or delete what stands above the header"
+    )
+
+
+def check_first_line(file: Path, header: list[str]) -> None:
+    """Refuse a file that is JSON, or whose cells are not separated by commas."""
+    start = "".join(header).lstrip()
+    if start.startswith(("{", "[{")):
+        option = "" if start.startswith("[") else ", lines=True"
+        reader = 'read_json("{}"' + option + ")"
+        refuse(f"{file.name} is JSON: {rewrite(reader, file)}")
+    if start.startswith("sep="):
+        refuse(f"{file.name} begins with a line for Excel, 'sep=': delete that line")
     for separator in ";", "\t", "|":
         if len(header) == 1 and separator in header[0]:
             reader = csv_reader(file, "utf-8-sig")

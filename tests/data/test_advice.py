@@ -253,6 +253,38 @@ def test_zeros_before_a_number_are_not_lost_without_a_word(
     assert not said(capsys, tmp_path, dtype={name: "str"}, **options)
 
 
+def test_a_code_that_is_a_power_of_ten_is_not_lost_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, ["12", "1E5", "3e2"])
+    assert "column 'a' is a number, and 1E5 is 100000 in it" in said(capsys, tmp_path)
+    assert not said(capsys, tmp_path, dtype={"a": "str"})
+
+
+def test_numbers_as_programs_write_them_are_no_codes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, [repr(n) for n in (1e-7, 1.5e300, 1e16, 0.5)] + ["1.0E5", "2E-3"])
+    assert not said(capsys, tmp_path)
+
+
+def test_infinite_cells_are_counted_before_a_model_refuses_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, [*NUMBERS, "inf", "-Infinity"])
+    assert "column 'a': 2 cells are infinite" in said(capsys, tmp_path)
+    assert not said(capsys, tmp_path, na_values=["inf", "-inf"])
+
+
+def test_thousands_that_a_request_spells_otherwise_are_spoken_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file's 1.234 may be 1234; a request's never is."""
+    put(tmp_path, ["1.234", "12.345"])
+    assert "a request writes 1234" in said(capsys, tmp_path, thousands=".", decimal=",")
+    assert not said(capsys, tmp_path)
+
+
 def test_an_index_is_named_beside_a_header_that_stands_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from runtime.data.csv_files import leading_zeros
@@ -35,26 +36,34 @@ _SPELLINGS = {  # the first that fits, of a cell that is no number
 }
 _NUMBERS = ("number", "thousands", "decimal", "percent")
 _DATES = tuple(name for name in _SPELLINGS if name.startswith("%"))
+_PLAIN_NUMBERS = (
+    'thousands="." is for these files alone: a request writes 1234 for their 1.234, '
+    "which to it is little more than one"
+)
 Counts = dict[str, int]  # of cells, by their text
 
 
 def of_texts(
     frame: pd.DataFrame, own: dict[str, ColumnOption], spelt: Collection[str]
 ) -> Iterator[str]:
-    """Say which columns are text, and hold numbers or dates."""
+    """Say which columns are text, and hold numbers or dates, or are infinite."""
     for name in spelt:
         is_text = own[name].dtype is None and frame[name].dtype == "str"
         if is_text and (told := _of_text(frame[name], own[name].dates)):
             yield told
+    numbers = (frame[name] for name in frame.select_dtypes("float64"))
+    yield from filter(None, map(_infinite, numbers))
 
 
 def of_files(
     files: dict[str, Path], frames: dict[str, pd.DataFrame], declared: ColumnOptions
 ) -> Iterator[str]:
-    """Say which columns count rows, or are numbers whose leading zeros are lost."""
+    """Say which columns count rows, or are numbers that may have been codes."""
     yield from _row_numbers([*frames.values()], typed=declared.typed)
     if not declared.typed:
         yield from _lost_zeros(files, frames, declared)
+    if declared.others.get("thousands") == ".":
+        yield _PLAIN_NUMBERS
 
 
 def _row_numbers(frames: list[pd.DataFrame], *, typed: bool) -> list[str]:
@@ -76,12 +85,12 @@ def _row_numbers(frames: list[pd.DataFrame], *, typed: bool) -> list[str]:
 def _lost_zeros(
     files: dict[str, Path], frames: dict[str, pd.DataFrame], declared: ColumnOptions
 ) -> list[str]:
-    """Say which columns of the first file are numbers whose leading zeros are lost."""
+    """Say which columns of the first file are numbers that may have been codes."""
     name, file = next(iter(files.items()))
     lost = leading_zeros(file, frames[name], declared)
     return [
-        f"column {column!r} is a number, and {cell} is {float(cell):g} in it: if the "
-        f"zeros mean something, read it as text, dtype={{{column!r}: 'str'}}"
+        f"column {column!r} is a number, and {cell} is {float(cell):.15g} in it: if "
+        f"that is a code, read it as text, dtype={{{column!r}: 'str'}}"
         for column, cell in lost.items()
     ]
 
@@ -104,6 +113,18 @@ def _of_text(text: "pd.Series[Any]", dates: dict[str, Any] | None = None) -> str
     told = _of_dates(text, found) if usual is _DATES else of_numbers(text)
     meant = f"if it is meant as text, say dtype={{{text.name!r}: 'str'}}"
     return f"column {text.name!r} is text, as {told}; {meant}"
+
+
+def _infinite(numbers: "pd.Series[Any]") -> str:
+    """Say how many cells of a column are infinite, which few models take, or ""."""
+    n_cells = int(np.isinf(numbers.to_numpy()).sum())
+    if not n_cells:
+        return ""
+    are = "cell is" if n_cells == 1 else "cells are"
+    return (
+        f"column {numbers.name!r}: {n_cells} {are} infinite, which no request can "
+        'spell: read it with na_values=["inf", "-inf"] if that means a missing value'
+    )
 
 
 def of_numbers(text: "pd.Series[Any]") -> str:

@@ -23,6 +23,7 @@ from runtime.tabular.cells import is_number
 _BLOCK = 2**22  # bytes
 _FIRST = 1000  # rows whose numbers are looked at as they are spelt
 _SEPARATORS = (";", "\t", "|")
+_CODE = r"\s*(0\d|\d+[eE]\d{1,2}\s*$)"  # what programs do not write for a number
 _DIGITS = len(str(2**63))
 
 
@@ -74,7 +75,7 @@ def _parsed_csv(
 def leading_zeros(
     file: Path, frame: pd.DataFrame, options: ColumnOptions
 ) -> dict[str, str]:
-    """Find numbers that lose zeros before them, as 00501 does, in a CSV file's head.
+    """Find numbers that may be codes, as 00501 and 1E5 are, in a CSV file's head.
 
     Returns: the first such cell of each column that was inferred to be numbers.
     """
@@ -86,7 +87,7 @@ def leading_zeros(
     with opened(file) if in_sequence(file) else nullcontext(file) as source:
         head = pd.read_csv(source, **keywords)
     head.columns = pd.Index([str(label) for label in head])
-    cells = {n: head[n][head[n].str.match(r"\s*0\d", na=False)] for n in names}
+    cells = {n: head[n][head[n].str.match(_CODE, na=False)] for n in names}
     return {name: str(found.iloc[0]) for name, found in cells.items() if len(found)}
 
 

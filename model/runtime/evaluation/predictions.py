@@ -103,7 +103,7 @@ def _column(values: Any, n_rows: int, what: str) -> Array:
     if column.shape not in {(n_rows,), (n_rows, 1)}:
         message = (
             f"{what} has the shape {column.shape}: evaluate takes ({n_rows},), one "
-            "value for each row"
+            "value for each row; several are measured by job.metric(name, value)"
         )
         raise ClientError(message)
     return column.ravel()
