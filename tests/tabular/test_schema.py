@@ -207,6 +207,22 @@ def test_numbers_have_as_many_bits_as_fit_saw(dtype: Any) -> None:
     assert from_json(schema, X.to_dict("records")).equals(X)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "UInt8"])
+@pytest.mark.parametrize("cell", [None, 0.5, 300, -70_000, 10**12])
+def test_what_small_integers_have_no_room_for_changes_no_other_row(
+    dtype: Any, cell: Any
+) -> None:
+    """Of float32 and float64 scikit-learn makes float64, and computes otherwise."""
+    X = pd.DataFrame({"a": [1, 2], "b": [0.1, 0.2], "c": [1, 2]})
+    X = X.astype({"a": dtype, "b": "float32", "c": "int8"})
+    found = from_json(Schema.learn(X), [[1, 0.1, 1], [cell, 0.2, 2]])
+    kinds = [str(kind).lower() for kind in found.dtypes]
+    assert np.result_type(*kinds) == "float32"
+    assert found["a"].isna().tolist() == [False, cell is None]
+    if cell is not None:
+        assert float(found["a"][1]) == np.float32(cell)
+
+
 @pytest.mark.parametrize("dtype", ["Int8", "UInt16", "Int64"])
 def test_a_gap_among_integers_leaves_them_their_type(dtype: str) -> None:
     X = pd.DataFrame({"a": [1, None]}, dtype=dtype)

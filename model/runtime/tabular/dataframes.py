@@ -20,6 +20,7 @@ from runtime.tabular.columns import Column, spelling_of_numbers
 
 _dtype = cache(pd.api.types.pandas_dtype)
 _INTEGERS = [f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u")]
+_SMALL = _INTEGERS[:4]  # which float32 holds
 _OWN_TYPES: Any = {n: n.replace("u", "U").replace("i", "I") for n in _INTEGERS}
 _OWN_TYPES |= {"float32": "Float32", "float64": "Float64"}
 MAX_CATEGORIES = 100  # a text column with more distinct values is free text
@@ -191,14 +192,18 @@ def _refuse(name: Any, why: str, held: str) -> None:
 
 def frame(columns: Iterable[Column], values: Iterable[Any]) -> pd.DataFrame:
     """Give rows as they were in `fit`, `(n_rows, n_features)`, of their values."""
+    columns = [*columns]
+    beside = "float32" if any(c.is_single for c in columns) else "float64"
     pairs = zip(columns, values, strict=True)
-    return pd.DataFrame({column.name: array(column, some) for column, some in pairs})
+    return pd.DataFrame({c.name: array(c, some, beside) for c, some in pairs})
 
 
-def array(column: Column, values: Any) -> Any:
+def array(column: Column, values: Any, beside: str = "float64") -> Any:
     """Make an array of a column's dtype in `fit`, `(n_rows,)`, of its values.
 
-    `values` are a list, or an array: int64, float64, or objects that are text.
+    `values` are a list, or an array: int64, float64, or objects that are text. Numbers
+    that small integers have no room for have the type of those `beside` them: with
+    another, an estimator would compute otherwise, for other rows too.
     """
     dtype = column.dtype
     if dtype in ("float64", "float32", "float16"):  # of most columns
@@ -213,10 +218,10 @@ def array(column: Column, values: Any) -> Any:
         return _objects(values, None if column.has_none else nan)
     if dtype.endswith("[pyarrow]"):
         return _of_arrow(values, dtype)
-    return _by_kind(column, values)
+    return _by_kind(column, values, beside)
 
 
-def _by_kind(column: Column, values: Any) -> Any:
+def _by_kind(column: Column, values: Any, beside: str) -> Any:
     if column.dtype == "bool":
         return np.array(values, dtype=object if None in values else bool)
     if column.dtype == "object":
@@ -226,10 +231,10 @@ def _by_kind(column: Column, values: Any) -> Any:
         return pd.array(values, dtype=_dtype(column.dtype))
     if column.dtype.startswith("datetime"):
         return _dates(values, column.dtype)
-    return _numbers(values, column.dtype)
+    return _numbers(values, column.dtype, beside)
 
 
-def _numbers(values: Any, dtype: str) -> Any:
+def _numbers(values: Any, dtype: str, beside: str) -> Any:
     """Make numbers; those of pandas' own types, as Int64, have gaps of their own."""
     own = dtype.startswith(("Int", "UInt", "Float"))
     if "int" in dtype.lower() and _are_integers(values):
@@ -239,6 +244,8 @@ def _numbers(values: Any, dtype: str) -> Any:
         return pd.array(values, dtype=_OWN_TYPES[found.dtype.name])
     else:
         found = np.array(values, dtype="float32" if dtype == "Float32" else "float64")
+    if dtype.lower() in _SMALL and found.dtype not in _SMALL:
+        found = np.array(values, dtype=beside)
     return pd.array(found, dtype=_OWN_TYPES[found.dtype.name]) if own else found
 
 
