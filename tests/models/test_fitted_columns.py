@@ -431,3 +431,15 @@ def test_a_refused_category_is_marked_among_the_others() -> None:
         answer_of(served, body)
     told: Any = refused.value.body()["problems"]
     assert len(told) == MAX_PROBLEMS
+
+
+@pytest.mark.parametrize("described", [True, False], ids=["model.json", "without"])
+def test_a_word_that_fit_saw_as_text_is_text(*, described: bool) -> None:
+    """NA is Namibia where an encoder has it as a category, N/A an answer."""
+    X = pd.DataFrame({"land": ["NA", "N/A", "DE"]}, dtype="str")
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LinearRegression())
+    model.fit(X, range(len(X)))
+    columns = Schema.learn(X).to_json() if described else None
+    served = ServedModel(WithModel(model), columns)
+    found, _ = answer_of(served, X.to_csv(index=False).encode(), accept=JSON)
+    assert json.loads(found)["predictions"] == pytest.approx([0, 1, 2])

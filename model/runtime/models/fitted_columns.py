@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from runtime.tabular.columns import Column, spelling_of_numbers
+from runtime.tabular.columns import Column, missing_texts, spelling_of_numbers
 
 _ANY = Column("", "any")
 _NUMBER = Column("", "float64[bool]")  # to scikit-learn true is 1
@@ -98,10 +98,12 @@ def _of_categories(encoder: Any, categories: Any) -> Column:
     """
     values = categories.tolist()
     known = [v for v in values if v is not None and v == v]  # noqa: PLR0124
+    required = len(known) == len(values)
     column = _of_values(known, categories.dtype, has_none=None in values)
+    if column.is_text and required:
+        column = replace(column, na_values=missing_texts(None, known))
     if column.is_unknown or getattr(encoder, "handle_unknown", "") != "error":
         return column
-    required = len(known) == len(values)
     return replace(column, categories=(*known,), closed=True, required=required)
 
 

@@ -259,6 +259,15 @@ def _exact(text: str) -> Decimal | None:
         return None
 
 
+def missing_texts(
+    given: tuple[str, ...] | None, held: Iterable[Any]
+) -> tuple[str, ...] | None:
+    """Leave out of the texts of a missing cell what `fit`, without one, saw as text."""
+    texts = NA_VALUES if given is None else frozenset(given)
+    found = texts.intersection(held)
+    return tuple(sorted(texts - found)) if found else given
+
+
 def spelling_of_numbers(texts: Iterable[str]) -> str:
     """Say how the numbers among the texts of a column are spelt."""
     numbers = [text for text in texts if _NUMBER.fullmatch(text)]

@@ -16,7 +16,7 @@ import pandas as pd
 from runtime.errors import ClientError
 from runtime.tabular import cells
 from runtime.tabular.cells_at_once import listed
-from runtime.tabular.columns import Column, spelling_of_numbers
+from runtime.tabular.columns import Column, missing_texts, spelling_of_numbers
 
 _dtype = cache(pd.api.types.pandas_dtype)
 _INTEGERS = [f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u")]
@@ -54,9 +54,7 @@ def _na_values(
     """Leave out what X has as text: where `fit` saw "", an empty cell is "" too."""
     if not column.is_text or values.isna().any():
         return own
-    texts = cells.NA_VALUES if own is None else frozenset(own)
-    held = texts.intersection(values.unique())
-    return tuple(sorted(texts - held)) if held else own
+    return missing_texts(own, values.unique())
 
 
 def check(X: Any) -> dict[Any, str]:
