@@ -63,6 +63,7 @@ def main(file: Path, target: str) -> None:
     for name in identifiers(file, target):
         print(f"column {name} has another word in each row: if it only names the rows,")
         print("    leave it out of the file, as a model would learn it by heart")
+    print("git does not ignore these rows: commit them only where others may see them")
     print("next: local-test/demo.sh, or local-test/train-local.sh")
 
 
