@@ -147,6 +147,29 @@ def test_cells_are_read_for_all_at_once_and_wrong_ones_refuse_their_request_alon
     run(test)
 
 
+def test_cells_that_fail_to_be_read_fail_their_request_and_leave_nobody_waiting() -> (
+    None
+):
+    class Fragile(Schema):
+        def read(self, table: Table, most: int = 10) -> Rows:
+            if ["4"] in table.rows:
+                message = "nobody thought of this"
+                raise RuntimeError(message)
+            return super().read(table, most)
+
+    class Model(Doubling):
+        schema = Fragile(SCHEMA.columns)
+
+    async def test() -> None:
+        trial = Trial(Model)
+        cells = [trial.ask_cells([text]) for text in "345"]
+        first, broken, last = await gathered(trial, cells)
+        assert [first, last] == [[(6,)], [(10,)]]
+        assert str(broken) == "nobody thought of this"
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
 def test_a_call_has_at_most_so_many_rows_unless_one_request_has_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
-from runtime.errors import BadInput, CallerLeft
+from runtime.errors import CallerLeft
 from runtime.models.prediction import Prediction
 from runtime.models.served import ServedModel
 from runtime.observability.logs import RequestRecord, request_id
@@ -62,10 +62,10 @@ class PendingRequest:
             self.refuse(CallerLeft())
 
     def read(self, schema: Schema | None) -> None:
-        """Read the cells, if nobody has; wrong ones end the waiting."""
+        """Read the cells, if nobody has; what is wrong with them ends the waiting."""
         try:
             self.rows = _read(self.rows, schema)
-        except BadInput as exc:
+        except Exception as exc:  # noqa: BLE001 -- it is the caller's
             self.refuse(exc)
 
     def refuse(self, exc: Exception) -> None:
